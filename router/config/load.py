@@ -1,0 +1,111 @@
+"""Reading a configuration file: a bad one is refused whole, with every error's file, table and key."""
+
+import difflib
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from router.config.model import Config
+
+
+class ConfigError(Exception):
+    """The configuration was refused; the message lists each error with its file, table and key."""
+
+    def __init__(self, path: Path, problems: Sequence[str]) -> None:
+        self.path = path
+        self.problems = tuple(problems)
+        super().__init__("\n".join(f"{path}: {problem}" for problem in problems))
+
+
+def load_config(path: Path) -> Config:
+    """The configuration in `path`. Relative paths in it count from the file's own folder.
+
+    Raises ConfigError when the file cannot be read, is not TOML, or any key is wrong.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else f"not UTF-8 text ({error})"
+        raise ConfigError(path, [f"cannot be read: {reason}"]) from error
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(path, [f"is not TOML: {error}"]) from error
+    try:
+        config = Config.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError(path, [_problem(item, data) for item in error.errors()]) from error
+    return _anchored(config, path.resolve().parent)
+
+
+def _anchored(config: Config, folder: Path) -> Config:
+    """The same configuration with its relative file paths made absolute."""
+    url = config.storage.url
+    if url.startswith("sqlite:///") and not url.startswith("sqlite:////"):
+        url = f"sqlite:///{folder / url.removeprefix('sqlite:///')}"
+    return config.model_copy(
+        update={
+            "storage": config.storage.model_copy(update={"url": url}),
+            "journal": config.journal.model_copy(update={"path": folder / config.journal.path}),
+            "cdr": config.cdr.model_copy(update={"path": folder / config.cdr.path}),
+            "recordings": config.recordings.model_copy(update={"folder": folder / config.recordings.folder}),
+        }
+    )
+
+
+def _problem(item: Any, data: dict[str, Any]) -> str:
+    place = _place(item["loc"], data)
+    message = str(item["msg"]).removeprefix("Value error, ")
+    if item["type"] == "extra_forbidden":
+        message = f"unknown key{_suggestion(item['loc'])}"
+    elif "input" in item and isinstance(item["input"], str | int | float | bool):
+        message = f"{message} (found {item['input']!r})"
+    return f"{place}: {message}" if place else message
+
+
+def _place(loc: tuple[int | str, ...], data: Any) -> str:
+    """`[[site]] "shop" [[step]] 2 key ring_seconds` from pydantic's path through the file's data."""
+    words: list[str] = []
+    for part in loc:
+        data = _inside(data, part)
+        if isinstance(part, int):
+            name = (data.get("key") or data.get("name")) if isinstance(data, dict) else None
+            words.append(f'"{name}"' if name else str(part + 1))
+        elif isinstance(data, dict):
+            words.append(f"[{part}]")
+        elif isinstance(data, list) and any(isinstance(row, dict) for row in data):
+            words.append(f"[[{part}]]")
+        else:
+            words.append(f"key {part}")
+    return " ".join(words)
+
+
+def _inside(data: Any, part: int | str) -> Any:
+    try:
+        return data[part]
+    except (KeyError, IndexError, TypeError):
+        return None
+
+
+def _suggestion(loc: tuple[int | str, ...]) -> str:
+    model: type[BaseModel] | None = Config
+    for part in loc[:-1]:
+        if isinstance(part, int) or model is None:
+            continue
+        model = _model_of(model, str(part))
+    known = sorted(model.model_fields) if model else []
+    close = difflib.get_close_matches(str(loc[-1]), known, n=1)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; known are {', '.join(known)}" if known else ""
+
+
+def _model_of(model: type[BaseModel], key: str) -> type[BaseModel] | None:
+    field = model.model_fields.get(key)
+    for candidate in (field.annotation, *getattr(field.annotation, "__args__", ())) if field else ():
+        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
+            return candidate
+    return None

@@ -1,0 +1,162 @@
+"""The whole configuration file as types; each key's default is the one `config.example.toml` shows."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from router.config.site import Site
+from router.config.values import Country, DialTemplate, Name, Network, Port, Secret, Section, SiteKey, Target
+
+
+class Node(Section):
+    """`[node]`: which PBX this process stands beside, and how it logs."""
+
+    switch: SiteKey = "pbx"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["auto", "json", "text"] = "auto"
+
+
+class Storage(Section):
+    """`[storage]`: the one store."""
+
+    url: str = "sqlite:////var/lib/leaseline/leaseline.db"
+
+    @field_validator("url")
+    @classmethod
+    def _known_scheme(cls, value: str) -> str:
+        if not value.startswith(("sqlite:///", "postgresql://")):
+            raise ValueError('takes "sqlite:///relative", "sqlite:////absolute" or "postgresql://…"')
+        return value
+
+
+class FastAgi(Section):
+    """`[fastagi]`: where the dialplan asks, and how long an answer may take."""
+
+    host: str = "127.0.0.1"
+    port: Port = 4573
+    allow: tuple[Network, ...] = ("127.0.0.0/8", "::1/128")
+    header_seconds: float = Field(default=1.0, gt=0, le=10)
+    answer_seconds: float = Field(default=0.5, gt=0, le=5)
+    stall_seconds: float = Field(default=1.0, ge=0.2, le=60)
+
+
+class Ami(Section):
+    """`[ami]`: health, live channels and the fallback table; `witness` adds the journal's events over AMI."""
+
+    enabled: bool = True
+    host: str = "127.0.0.1"
+    port: Port = 5038
+    username: Name = "leaseline"
+    secret: Secret = Secret(env="LEASELINE_AMI_SECRET")
+    fallback_username: Name = "leaseline-db"
+    fallback_secret: Secret = Secret(env="LEASELINE_AMI_DB_SECRET")
+    ping_seconds: float = Field(default=5.0, ge=0.5, le=60)
+    witness: Literal["auto", "on", "off"] = "auto"
+
+
+class Http(Section):
+    """`[http]`: the public listener (widget, leases) and the admin listener."""
+
+    public_host: str = "127.0.0.1"
+    public_port: Port = 8080
+    public_url: str = ""
+    admin_host: str = "127.0.0.1"
+    admin_port: Port = 8081
+    trusted_proxies: tuple[Network, ...] = ()
+    leases_per_minute: int = Field(default=60, ge=1, le=100_000)
+    demo: bool = False
+
+
+class Journal(Section):
+    """`[journal]`: Asterisk's event file."""
+
+    path: Path = Path("/var/log/asterisk/cel-custom/leaseline.csv")
+    rotate_megabytes: int = Field(default=64, ge=1, le=10_000)
+    keep_days: int = Field(default=7, ge=0, le=365)
+
+
+class Cdr(Section):
+    """`[cdr]`: the finished records' file, and below which confidence a caller is unknown."""
+
+    path: Path = Path("/var/log/leaseline/cdr.ndjson")
+    unknown_below: float = Field(default=0.5, ge=0, le=1)
+    lookback_hours: int = Field(default=72, ge=1, le=24 * 60)
+
+
+class Recordings(Section):
+    """`[recordings]`: where Asterisk writes them, as this process sees the folder."""
+
+    folder: Path = Path("/var/spool/asterisk/monitor/leaseline")
+
+
+class Asterisk(Section):
+    """`[asterisk]`: numbering, the trunk, and what the dialplan does when no router answers."""
+
+    country: Country = "GB"
+    dial: DialTemplate = "PJSIP/{number}@trunk"
+    fallback: tuple[Target, ...] = Field(default=("PJSIP/reception",), min_length=1, max_length=8)
+    fallback_seconds: int = Field(default=60, ge=5, le=300)
+    agi_seconds: float = Field(default=1.5, ge=0.6, le=5)
+
+
+class GeoIp(Section):
+    """`[geoip]`: a MaxMind-format city file; empty: visits carry no region."""
+
+    database: Path | None = None
+
+
+class Privacy(Section):
+    """`[privacy]`: what is kept of a visitor."""
+
+    truncate_ip: bool = False
+    keep_visits_days: int = Field(default=90, ge=1, le=3650)
+
+
+class Delivery(Section):
+    """`[[delivery]]`: one destination that is told of finished calls."""
+
+    name: SiteKey
+    kind: Literal["webhook", "ga4", "metrica", "google_ads"]
+    site: tuple[SiteKey, ...] = ()
+
+
+class Config(Section):
+    """A whole configuration file."""
+
+    node: Node = Node()
+    storage: Storage = Storage()
+    fastagi: FastAgi = FastAgi()
+    ami: Ami = Ami()
+    http: Http = Http()
+    journal: Journal = Journal()
+    cdr: Cdr = Cdr()
+    recordings: Recordings = Recordings()
+    asterisk: Asterisk = Asterisk()
+    geoip: GeoIp = GeoIp()
+    privacy: Privacy = Privacy()
+    site: tuple[Site, ...] = ()
+    delivery: tuple[Delivery, ...] = ()
+
+    @model_validator(mode="after")
+    def _sane_across_tables(self) -> "Config":
+        if self.fastagi.answer_seconds >= self.asterisk.agi_seconds:
+            raise ValueError(
+                f"[fastagi] answer_seconds ({self.fastagi.answer_seconds}) must be shorter than "
+                f"[asterisk] agi_seconds ({self.asterisk.agi_seconds}), or the dialplan gives up first"
+            )
+        keys = [site.key for site in self.site]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise ValueError(f"[[site]] key {key!r} is used twice")
+        for delivery in self.delivery:
+            for key in delivery.site:
+                if key not in keys:
+                    raise ValueError(f"[[delivery]] {delivery.name!r}: site {key!r} is not a [[site]] key")
+        if (self.http.public_host, self.http.public_port) == (self.http.admin_host, self.http.admin_port):
+            raise ValueError("[http] public_port and admin_port must differ")
+        return self
+
+    def site_of(self, key: str) -> Site | None:
+        """The site with this key, or None."""
+        return next((site for site in self.site if site.key == key), None)

@@ -1,0 +1,90 @@
+"""A configuration file is read whole or refused with every error's place."""
+
+from pathlib import Path
+
+import pytest
+
+from router.config import ConfigError, load_config
+
+SHOP = """
+[[site]]
+key = "shop"
+name = "Shop"
+main_number = "+442079460000"
+origins = ["https://shop.example"]
+"""
+
+
+def problems(tmp_path: Path, text: str) -> str:
+    path = tmp_path / "config.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load_config(path)
+    assert str(path) in str(caught.value)
+    return str(caught.value)
+
+
+def test_the_example_equals_the_defaults() -> None:
+    config = load_config(Path("config.example.toml"))
+    bare = type(config)(site=config.site, delivery=config.delivery)
+    assert config == bare
+
+
+def test_relative_paths_count_from_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text('[storage]\nurl = "sqlite:///data/l.db"\n[cdr]\npath = "cdr.ndjson"\n', encoding="utf-8")
+    config = load_config(path)
+    assert config.storage.url == f"sqlite:///{tmp_path}/data/l.db"
+    assert config.cdr.path == tmp_path / "cdr.ndjson"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[storage]\nurl = 5", ["[storage] key url", "string"]),
+        ("[storage]\nulr = 'x'", ["[storage] key ulr", "did you mean 'url'"]),
+        ("[sotrage]\nurl = 'x'", ["[sotrage]", "did you mean 'storage'"]),
+        ("[fastagi]\nport = 99999", ["[fastagi] key port", "65535", "99999"]),
+        ("[fastagi]\nanswer_seconds = 1.5\n", ["[fastagi] answer_seconds", "[asterisk] agi_seconds"]),
+        ("[fastagi]\nallow = ['10.0.0.1/8']", ["[fastagi] key allow 1", "host bits"]),
+        (SHOP + "[[site.step]]\ntargets = ['PJSIP/a&PJSIP/b']", ['[[site]] "shop" [[step]] 1 key targets 1']),
+        (SHOP + "[[site.step]]\ntargets = ['PJSIP/a,tT']", ["PJSIP/endpoint"]),
+        (SHOP + "[[site.step]]\ntargets = []", ["key targets", "at least 1"]),
+        (SHOP + "freeze_minutes = 1", ['[[site]] "shop" key freeze_minutes', "greater than or equal to 5"]),
+        (SHOP + SHOP, ["'shop' is used twice"]),
+        (SHOP.replace("https://shop.example", "shop.example/x"), ["key origins 1", "https://shop.example"]),
+        (SHOP.replace("+442079460000", "020 7946 0000"), ["key main_number", "international"]),
+        (SHOP + "[[site.rule]]\nchannel = ['Gogle']", ["no [[site.channel]] is named 'Gogle'"]),
+        ("[ami]\nsecret = { env = 'A', file = 'b' }", ["[ami] [secret]", "exactly one"]),
+        ("[node\n", ["is not TOML", "line 1"]),
+    ],
+)
+def test_errors_name_file_table_key_and_what_is_allowed(tmp_path: Path, text: str, words: list[str]) -> None:
+    message = problems(tmp_path, text)
+    for word in words:
+        assert word in message
+
+
+def test_every_error_is_listed_at_once(tmp_path: Path) -> None:
+    message = problems(tmp_path, "[fastagi]\nport = 0\n[http]\npublic_port = 0\n")
+    assert len(message.splitlines()) == 2
+
+
+def test_a_missing_or_binary_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read: No such file"):
+        load_config(tmp_path / "absent.toml")
+    (tmp_path / "config.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match="not UTF-8"):
+        load_config(tmp_path / "config.toml")
+
+
+def test_secrets_come_from_environment_or_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from router.config.values import Secret
+
+    (tmp_path / "secret").write_text("hush\n", encoding="utf-8")
+    assert Secret(file=tmp_path / "secret").read() == "hush"
+    monkeypatch.setenv("SOME_SECRET", "quiet")
+    assert Secret(env="SOME_SECRET").read() == "quiet"
+    monkeypatch.delenv("SOME_SECRET")
+    with pytest.raises(LookupError, match="SOME_SECRET is not set"):
+        Secret(env="SOME_SECRET").read()
