@@ -8,7 +8,6 @@ from pydantic import AfterValidator, Field, model_validator
 
 from router.config.values import E164, Name, PromptName, Section, SiteKey, Target
 
-
 MAX_STEPS = 9  # LL_D1 to LL_D9
 
 

@@ -1,0 +1,1 @@
+"""What happens with a dialed number: numbering, redirect plan (pure), FastAGI routes, fallback table."""
