@@ -30,7 +30,7 @@ class Numbering:
 def to_e164(dialed: str, country: str) -> str:
     """The E.164 number ("+442079460000") of `dialed`: international with or without "+", or national.
 
-    A possible number is enough: ranges reserved for fiction count. Raises NotANumber when there is no reading.
+    A possible number is enough: ranges reserved for fiction count. Raises NotANumber where there is none.
     """
     try:
         parsed = phonenumbers.parse(dialed, country)

@@ -1,0 +1,28 @@
+# Two commands on a fresh machine: `make demo` and `make test`.
+.PHONY: setup demo test lint bench clean
+BIN := .venv/bin
+
+setup:
+	@.ci/setup
+
+demo: setup
+	@$(BIN)/python asterisk-sandbox/demo.py $(if $(ONCE),--once)
+
+test:
+	@.ci/setup --test
+	@$(MAKE) --no-print-directory lint
+	$(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: setup
+	@for bench in tests/bench/*.py; do case $$bench in */__init__.py|*/_*) continue;; esac; \
+	  echo "== $$bench"; $(BIN)/python $$bench || exit 1; done
+
+clean:
+	asterisk-sandbox/sandbox down || true
+	rm -rf .venv var asterisk-sandbox/var .mypy_cache .ruff_cache .pytest_cache .hypothesis
