@@ -1,4 +1,4 @@
-"""The Asterisk boundary: FastAGI codec and server, AMI connection, journal (CEL) reader, channel-variable names.
+"""The Asterisk boundary: FastAGI codec and server, AMI connection, journal (CEL) reader, variable names.
 
 Imports nothing of the other rooms.
 """
