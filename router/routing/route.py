@@ -58,9 +58,9 @@ class Route:
 def site_of(config: Config, number: str, record: DialedNumber | None) -> tuple[Site, str | None]:
     """The site that a dialed number belongs to, and its number slot where the number tells it.
 
-    A number of the inventory belongs to the site that showed it last; one that no site has shown yet to the only site
-    that draws from its pool. A site's main number belongs to it as long as its plan does not ring that number again.
-    Raises NotOurNumber.
+    A number of the inventory belongs to the site that showed it last; one that no site has shown yet to the
+    only site that draws from its pool. A site's main number belongs to it as long as its plan does not ring
+    that number again. Raises NotOurNumber.
     """
     if record is not None:
         site = config.site_of(record.site) if record.site else None
@@ -91,7 +91,7 @@ def _slot_of(site: Site, pool: str | None) -> str | None:
 
 
 def answer(number: str, plan: Plan) -> dict[str, str]:
-    """The plan as the dialplan's variables; every one is set, so that nothing of an earlier call is inherited."""
+    """The plan as the dialplan's variables."""
     values = {
         variables.NUMBER: number,
         variables.SITE: plan.site,

@@ -61,7 +61,7 @@ async def test_what_is_unknown_is_not_answered() -> None:
     with pytest.raises(NotOurNumber):
         await route({})(Dialed("+442079460999"))
     with pytest.raises(NotANumber):
-        await route({})(Dialed("8001"))
+        await route({})(Dialed("12"))
 
 
 def test_a_number_no_site_has_shown_belongs_to_the_only_site_of_its_pool() -> None:
