@@ -1,0 +1,1 @@
+"""The web listeners: the public one (widget, leases, demo page) and the admin one."""
