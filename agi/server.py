@@ -1,0 +1,137 @@
+"""The FastAGI server: answers the dialplan's questions, or gets out of its way.
+
+What has to be kept out here is a stranger who asks who holds a number, and a peer that ties the server up.
+So: peers by network, deadlines and caps on everything, and no answer rather than a late one. Every way to
+fail closes the connection without the sentinel, and the dialplan takes its local fallback.
+"""
+
+import asyncio
+import ipaddress
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Final
+
+import structlog
+
+from agi.protocol import Limits
+from agi.session import Route, Session, Terms
+from agi.statistics import Outcome, Statistics
+from agi.variables import DEFAULT_PORT
+
+log = structlog.get_logger(__name__)
+
+LOOPBACK: Final = ("127.0.0.0/8", "::1/128")
+
+
+class FastAgiServer:
+    """Serves ``routes`` (path, "/route", to `Route`) to peers in the networks ``allow``.
+
+    header_seconds: from connecting to the last header. answer_seconds: from there to the answer; keep it
+    below the dialplan's own bound, which is 1.5 s. confirm_seconds: for Asterisk to take the answer.
+    Raises ValueError for a network that is none.
+    """
+
+    def __init__(
+        self,
+        routes: Mapping[str, Route],
+        *,
+        allow: Sequence[str] = LOOPBACK,
+        header_seconds: float = 1.0,
+        answer_seconds: float = 0.5,
+        confirm_seconds: float = 1.0,
+        max_connections: int = 1000,
+        limits: Limits | None = None,
+    ) -> None:
+        networks = [ipaddress.ip_network(network) for network in allow]
+        self.statistics = Statistics()
+        self._sessions: set[Session] = set()
+        self._max_connections = max_connections
+        self._draining = False
+        self._empty = asyncio.Event()
+        self._server: asyncio.Server | None = None
+        self._terms = Terms(
+            routes={_with_slash(path): route for path, route in routes.items()},
+            limits=limits or Limits(),
+            header_seconds=header_seconds,
+            answer_seconds=answer_seconds,
+            confirm_seconds=confirm_seconds,
+            statistics=self.statistics,
+            admit=self._admit,
+            ended=self._ended,
+        )
+
+        @lru_cache(maxsize=1024)
+        def is_allowed(peer: str) -> bool:
+            try:
+                address = ipaddress.ip_address(peer.partition("%")[0])
+            except ValueError:
+                return False
+            mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+            return any((mapped or address) in network for network in networks)
+
+        self._is_allowed = is_allowed
+
+    @property
+    def connections(self) -> int:
+        """Connections open now."""
+        return len(self._sessions)
+
+    @property
+    def port(self) -> int:
+        """The port listened on; 0 when not listening."""
+        sockets = self._server.sockets if self._server else ()
+        return int(sockets[0].getsockname()[1]) if sockets else 0
+
+    async def start(self, host: str = "127.0.0.1", port: int = DEFAULT_PORT) -> None:
+        """Listen. Raises OSError when the address cannot be had. May be started again after a drain."""
+        loop = asyncio.get_running_loop()
+        self._draining = False
+        self._server = await loop.create_server(
+            # The backlog takes the burst that piles up while another process takes over.
+            lambda: Session(self._terms, loop),
+            host,
+            port,
+            backlog=1024,
+        )
+        log.info("fastagi listening", host=host, port=self.port)
+
+    async def drain(self, seconds: float) -> None:
+        """Refuse new connections, let those that are open finish within ``seconds``, then cut them off.
+
+        The listening socket closes first: Asterisk's connect is refused and the call falls back at once.
+        """
+        self._draining = True
+        if self._server is not None:
+            self._server.close()
+        if self._sessions and seconds > 0:
+            self._empty.clear()
+            try:
+                async with asyncio.timeout(seconds):
+                    await self._empty.wait()
+            except TimeoutError:
+                log.warning("fastagi requests cut off at shutdown", count=len(self._sessions))
+        for session in list(self._sessions):
+            session.shut_down()
+
+    async def close(self) -> None:
+        """Stop at once."""
+        await self.drain(0)
+
+    def _admit(self, session: Session, peer: str) -> Outcome | None:
+        if self._draining:
+            return Outcome.SHUT_DOWN
+        if not self._is_allowed(peer):
+            return Outcome.PEER_REFUSED
+        if len(self._sessions) >= self._max_connections:
+            return Outcome.TOO_MANY
+        self._sessions.add(session)
+        return None
+
+    def _ended(self, session: Session) -> None:
+        self._sessions.discard(session)
+        if not self._sessions:
+            self._empty.set()
+
+
+def _with_slash(path: str) -> str:
+    return path if path.startswith("/") else "/" + path

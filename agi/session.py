@@ -1,0 +1,193 @@
+"""One FastAGI connection: a request, its answer in one write, the confirmation, the end.
+
+A transport-level Protocol rather than streams: a session costs one task and two timers, nothing else.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias, cast
+
+import structlog
+
+from agi.commands import UnsafeValue, set_variables
+from agi.protocol import FastAgiCodec, Hangup, Limits, Reply, Request, Violation
+from agi.request import AgiRequest
+from agi.statistics import Outcome, Statistics
+from agi.variables import ADDED_BY_SERVER, DECIDED_MS, OK
+
+log = structlog.get_logger(__name__)
+
+Route: TypeAlias = Callable[[AgiRequest], Awaitable[Mapping[str, str]]]
+"""Gives the channel variables to set. Raising, or being late, leaves the call to the dialplan's fallback."""
+
+_QUIET = frozenset({Outcome.ANSWERED, Outcome.UNCONFIRMED, Outcome.PEER_GONE, Outcome.SHUT_DOWN})
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What all sessions of a server share. Seconds are deadlines, each from the step before it."""
+
+    routes: Mapping[str, Route]
+    limits: Limits
+    header_seconds: float
+    answer_seconds: float
+    confirm_seconds: float
+    statistics: Statistics
+    admit: Callable[["Session", str], Outcome | None]
+    ended: Callable[["Session"], None]
+
+
+class Session(asyncio.Protocol):
+    """Serves one connection. Whatever happens, the socket closes: only that frees the dialplan."""
+
+    def __init__(self, terms: Terms, loop: asyncio.AbstractEventLoop) -> None:
+        self._terms = terms
+        self._loop = loop
+        self._codec = FastAgiCodec(terms.limits)
+        self._transport: asyncio.Transport | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._request: AgiRequest | None = None
+        self._received = 0.0
+        self._lines: deque[bytes] = deque()
+        self._answered = False
+        self._hung_up = False
+        self._outcome: Outcome | None = None
+        self.peer = ""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        peername = transport.get_extra_info("peername")
+        self.peer = peername[0] if peername else ""
+        refusal = self._terms.admit(self, self.peer)
+        if refusal is not None:
+            self._finish(refusal)
+            return
+        self._timer = self._loop.call_later(self._terms.header_seconds, self._finish, Outcome.HEADER_DEADLINE)
+
+    def data_received(self, data: bytes) -> None:
+        if self._outcome is not None:
+            return
+        for event in self._codec.receive(data):
+            match event:
+                case Request():
+                    self._on_request(event)
+                case Reply():
+                    self._on_reply(event)
+                case Hangup():
+                    # Asterisk also says HANGUP when an AGI ends by itself, after the last reply.
+                    self._hung_up = self._hung_up or self._outcome is None
+                case Violation():
+                    self._finish(Outcome.NOT_FASTAGI, reason=event.reason)
+
+    def eof_received(self) -> bool:
+        self._finish(Outcome.UNCONFIRMED if self._answered else Outcome.PEER_GONE)
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._finish(Outcome.UNCONFIRMED if self._answered else Outcome.PEER_GONE)
+        self._terms.ended(self)
+
+    def shut_down(self) -> None:
+        """Close now, without an answer."""
+        self._finish(Outcome.SHUT_DOWN)
+
+    def _on_request(self, event: Request) -> None:
+        self._received = self._loop.time()
+        self._request = request = AgiRequest.of(event.variables, self.peer, time.time_ns() // 1_000_000)
+        route = self._terms.routes.get(request.path)
+        if route is None:
+            self._finish(Outcome.NO_ROUTE)
+            return
+        self._rearm(self._terms.answer_seconds, Outcome.ANSWER_DEADLINE)
+        self._task = self._loop.create_task(self._answer(route, request))
+
+    async def _answer(self, route: Route, request: AgiRequest) -> None:
+        structlog.contextvars.bind_contextvars(linkedid=request.linkedid)
+        try:
+            variables = await route(request)
+            decided_ms = (self._loop.time() - self._received) * 1000
+            self._lines.extend(_answer_lines(variables, decided_ms))
+        except asyncio.CancelledError:
+            self._finish(Outcome.SHUT_DOWN)
+            raise
+        except UnsafeValue as error:
+            self._finish(Outcome.UNSAFE_ANSWER, reason=str(error))
+        except Exception:
+            log.exception("route failed", path=request.path, linkedid=request.linkedid)
+            self._finish(Outcome.ROUTE_FAILED)
+        else:
+            self._write_next()
+
+    def _write_next(self) -> None:
+        """Write the next line whole. With the last one our side of the connection ends.
+
+        Asterisk executes the line, answers it and then reads the end of the stream at once, so the dialplan
+        goes on without waiting for us to see the answer and close.
+        """
+        if self._outcome is not None or self._transport is None:
+            return
+        self._transport.write(self._codec.send(self._lines.popleft()))
+        if not self._lines:
+            self._answered = True
+            self._terms.statistics.latency.observe(self._loop.time() - self._received)
+            self._transport.write_eof()
+        self._rearm(self._terms.confirm_seconds, Outcome.UNCONFIRMED)
+
+    def _on_reply(self, reply: Reply) -> None:
+        # EXEC of an application that is not there: "200 result=-2".
+        if reply.code != 200 or reply.result.startswith("-"):
+            self._finish(Outcome.COMMAND_REFUSED, reason=reply.text)
+        elif self._lines:
+            self._write_next()
+        else:
+            self._finish(Outcome.ANSWERED)
+
+    def _rearm(self, seconds: float, outcome: Outcome) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(seconds, self._finish, outcome)
+
+    def _finish(self, outcome: Outcome, *, reason: str | None = None) -> None:
+        """End the session; the first outcome counts. The socket closes before the route is cancelled."""
+        if self._outcome is not None:
+            return
+        self._outcome = outcome
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._transport is not None:
+            if self._answered:
+                self._transport.close()
+            else:
+                self._transport.abort()
+        task = self._task
+        if task is not None and not task.done() and task is not asyncio.current_task(self._loop):
+            task.cancel()
+        statistics = self._terms.statistics
+        statistics.outcomes[outcome] += 1
+        statistics.hangups += self._hung_up
+        self._tell(outcome, reason)
+
+    def _tell(self, outcome: Outcome, reason: str | None) -> None:
+        tell = log.info if outcome in _QUIET else log.warning
+        request = self._request
+        tell(
+            "fastagi",
+            outcome=str(outcome),
+            peer=self.peer,
+            path=request.path if request else None,
+            linkedid=request.linkedid if request else None,
+            total_ms=round((self._loop.time() - self._received) * 1000, 3) if request else None,
+            hung_up=self._hung_up,
+            **({"reason": reason} if reason else {}),
+        )
+
+
+def _answer_lines(variables: Mapping[str, str], decided_ms: float) -> list[bytes]:
+    if not ADDED_BY_SERVER.isdisjoint(variables):
+        raise UnsafeValue(f"a route may not answer {sorted(ADDED_BY_SERVER)} itself")
+    return set_variables([*variables.items(), (DECIDED_MS, f"{decided_ms:.3f}"), (OK, "1")])
