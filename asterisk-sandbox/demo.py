@@ -1,8 +1,8 @@
-"""The demo: a visitor from a Google Ads link leases a number, a real call to it comes home as an attributed CDR.
+"""The demo: a visitor from a Google Ads link leases a number, a real call to it becomes an attributed CDR.
 
-Run by `make demo`; needs nothing but the standard library, `.venv/bin/leaseline` and the sandbox beside this file.
-Progress goes to standard error, the CDR to standard output as one JSON line. `--once` ends after it (exit code 0, or
-1 on any failure); without it everything stays up until Ctrl-C.
+Run by `make demo`; needs the standard library, `.venv/bin/leaseline` and the sandbox beside this file.
+Progress goes to standard error, the CDR to standard output as one JSON line. `--once` ends after it (exit
+code 0, or 1 on any failure); without it everything stays up until Ctrl-C.
 """
 
 import argparse
@@ -30,6 +30,7 @@ HOST = "127.0.0.1"
 CALLER = "+447700900123"
 # A range that Ofcom reserves for drama: no call in the demo can ever reach a real person.
 NUMBERS = [f"+4420794601{digits:02d}" for digits in range(20)]
+CAMPAIGN = "utm_source=google&utm_medium=cpc&utm_campaign=boilers"
 MAIN_NUMBER = "+442079460000"
 Found = TypeVar("Found")
 
@@ -69,6 +70,7 @@ class Demo:
     def __init__(self) -> None:
         self.folder = HERE / "var" / "demo"
         self.state = HERE / "var" / os.environ.get("SANDBOX_NAME", "leaseline")
+        self.recordings = self.state / "spool" / "monitor" / "leaseline"
         self.public = free_port(8080)
         self.admin = free_port(8081)
         agi = os.environ.get("SANDBOX_AGI") or f"{HOST}:{free_port(4573)}"
@@ -79,6 +81,10 @@ class Demo:
             "SANDBOX_AGI": agi,
             "SANDBOX_AMI_PORT": str(self.ami_port),
             "SANDBOX_SIP_PORT": os.environ.get("SANDBOX_SIP_PORT") or str(free_port(5060, socket.SOCK_DGRAM)),
+            "SANDBOX_AMI_SECRET": (ami_secret := secrets.token_hex(16)),
+            "SANDBOX_ASTDB_SECRET": (astdb_secret := secrets.token_hex(16)),
+            "LEASELINE_AMI_SECRET": ami_secret,
+            "LEASELINE_AMI_DB_SECRET": astdb_secret,
             "LEASELINE_CONFIG": str(self.folder / "config.toml"),
         }
         self.origin = f"http://{HOST}:{self.public}"
@@ -89,18 +95,12 @@ class Demo:
         self.folder.mkdir(parents=True)
         self._run([str(SANDBOX), "down"], "stop an earlier sandbox")
         self._run([str(SANDBOX), "up"], "start the sandbox")
-        self.environment |= self._sandbox_secrets()
         (self.folder / "config.toml").write_text(self._config(), encoding="utf-8")
-        rows = "".join(f"{number},dynamic,main\n" for number in NUMBERS)
-        (self.folder / "numbers.csv").write_text(f"number,kind,pool\n{rows}", encoding="utf-8")
+        (self.folder / "numbers.csv").write_text("\n".join(["number", *NUMBERS, ""]), encoding="utf-8")
         self._run([str(LEASELINE), "check"], "check the configuration")
         self._run(
             [str(LEASELINE), "numbers", "import", str(self.folder / "numbers.csv")], "import the numbers"
         )
-
-    def _sandbox_secrets(self) -> dict[str, str]:
-        env = json.loads(self._run([str(SANDBOX), "secrets"], "read the sandbox's AMI secrets"))
-        return {str(name): str(value) for name, value in env.items()}
 
     def _config(self) -> str:
         return f"""\
@@ -117,11 +117,11 @@ public_port = {self.public}
 admin_port = {self.admin}
 demo = true
 [journal]
-path = "{self.state}/cel/leaseline.csv"
+path = "{self.state}/log/cel-custom/leaseline.csv"
 [cdr]
 path = "cdr.ndjson"
 [recordings]
-folder = "{self.state}/monitor"
+folder = "{self.recordings}"
 [asterisk]
 country = "GB"
 fallback = ["PJSIP/agent1"]
@@ -148,7 +148,7 @@ ring_seconds = 20
 """
 
     def _run(self, command: list[str], purpose: str) -> str:
-        done = subprocess.run(command, env=self.environment, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603
+        done = subprocess.run(command, env=self.environment, stdout=subprocess.PIPE, text=True, check=False)
         if done.returncode != 0:
             raise DemoError(
                 f"could not {purpose}: `{' '.join(command)}` ended with {done.returncode}\n{done.stdout}"
@@ -159,7 +159,7 @@ ring_seconds = 20
     def process(self, command: list[str], log: str) -> Iterator[subprocess.Popen[bytes]]:
         """A process of the demo's own group, its output in `log`, ended on the way out."""
         with (self.folder / log).open("wb") as output:
-            process = subprocess.Popen(  # noqa: S603
+            process = subprocess.Popen(
                 command, env=self.environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
             )
         try:
@@ -177,20 +177,20 @@ ring_seconds = 20
         self, method: str, path: str, body: dict[str, Any] | None = None, port: int | None = None
     ) -> Any:
         """The JSON answer of the router; raises OSError when it does not answer 2xx."""
-        request = urllib.request.Request(  # noqa: S310
+        request = urllib.request.Request(
             f"http://{HOST}:{port or self.public}{path}",
             data=None if body is None else json.dumps(body).encode(),
             method=method,
             headers={"Content-Type": "application/json", "Origin": self.origin, "User-Agent": BROWSER},
         )
-        with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=5) as answer:
             text = answer.read()
         return json.loads(text) if text else None
 
     def visit(self) -> tuple[str, str]:
         """Play a visitor who clicked a Google Ads link: the lease's id and the number shown (E.164)."""
         click = f"gclid=demo-{secrets.token_hex(6)}"
-        page = f"{self.origin}/demo?utm_source=google&utm_medium=cpc&utm_campaign=boilers&utm_term=boiler+repair&{click}"
+        page = f"{self.origin}/demo?{CAMPAIGN}&utm_term=boiler+repair&{click}"
         wish = {
             "site": "demo",
             "url": page,
@@ -207,7 +207,7 @@ ring_seconds = 20
 
     def call(self, number: str) -> None:
         """Place a real call to `number` through the sandbox's carrier, with sound both ways."""
-        command = [str(SANDBOX), "call", number, "--from", CALLER, "--seconds", "4"]
+        command = [str(SANDBOX), "call", number, "--from", CALLER, "--seconds", "4", "--audio"]
         outcome = self._run(command, "place the call")
         say(f"on the wire: {outcome.strip().splitlines()[-1]}")
 
@@ -274,11 +274,11 @@ def run(demo: Demo, once: bool) -> None:
         say(f"a visitor from Google Ads is shown {number} (lease {lease_id})")
         demo.call(number)
         line = demo.cdr()
-        check(line, demo.state / "monitor")
+        check(line, demo.recordings)
         print(line, flush=True)
         if once:
             return
-        say(f"demo page:  {demo.origin}/demo?utm_source=google&utm_medium=cpc&utm_campaign=boilers")
+        say(f"demo page:  {demo.origin}/demo?{CAMPAIGN}")
         say(f"admin:      http://{HOST}:{demo.admin}/")
         say(f"CDRs:       tail -F {demo.folder / 'cdr.ndjson'}")
         say(f"call it:    asterisk-sandbox/sandbox call {number} --from {CALLER}")
@@ -301,7 +301,7 @@ def main() -> int:
     except KeyboardInterrupt:
         say("stopping")
     finally:
-        subprocess.run([str(SANDBOX), "down"], env=demo.environment, check=False, stdout=subprocess.DEVNULL)  # noqa: S603
+        subprocess.run([str(SANDBOX), "down"], env=demo.environment, check=False, stdout=subprocess.DEVNULL)
     return 0
 
 

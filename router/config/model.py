@@ -49,7 +49,7 @@ class Ami(Section):
     port: Port = 5038
     username: Name = "leaseline"
     secret: Secret = Secret(env="LEASELINE_AMI_SECRET")
-    fallback_username: Name = "leaseline-db"
+    fallback_username: Name = "leaseline-astdb"
     fallback_secret: Secret = Secret(env="LEASELINE_AMI_DB_SECRET")
     ping_seconds: float = Field(default=5.0, ge=0.5, le=60)
     witness: Literal["auto", "on", "off"] = "auto"

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, model_validator
 
+from pool.numbers import DEFAULT_POOL
 from router.config.values import E164, Name, PromptName, Section, SiteKey, Target
 
 MAX_STEPS = 9  # LL_D1 to LL_D9
@@ -94,7 +95,7 @@ class Site(Section):
     main_number: E164
     origins: tuple[Origin, ...] = Field(min_length=1)
     display: Mask = ""
-    pool: Name = "main"
+    pool: Name = DEFAULT_POOL
     freeze_minutes: float = Field(default=15, ge=5, le=30)
     beat_seconds: int = Field(default=30, ge=5, le=120)
     rest_minutes: float = Field(default=0, ge=0, le=1440)

@@ -12,11 +12,11 @@ from typing import Annotated
 import phonenumbers
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from dialplan.render import is_dial_string
+
 SITE_KEY = re.compile(r"[a-z0-9_-]{1,32}\Z")
 PROMPT = re.compile(r"[a-z0-9_-]{1,64}\Z")
-# One endpoint, or a number through a trunk. The dialplan checks the same form again before it dials.
-TARGET = re.compile(r"PJSIP/(?:[A-Za-z0-9_]+|\+?[0-9]{2,20}@[A-Za-z0-9_]+)\Z")
-NUMBER_TEMPLATE = re.compile(r"PJSIP/\{(?:number|digits)\}@[A-Za-z0-9_]+\Z")
+NUMBER_TEMPLATE = re.compile(r"PJSIP/\{(?:number|digits)\}@[A-Za-z0-9_.-]+\Z")
 
 
 class Section(BaseModel):
@@ -81,7 +81,7 @@ def _e164(value: str) -> str:
 def _target(value: str) -> str:
     if value.startswith("+"):
         return _e164(value)
-    if not TARGET.match(value):
+    if "&" in value or not is_dial_string(value):
         raise ValueError(
             f'{value!r} is not a target: takes "PJSIP/endpoint", "PJSIP/+442079460000@trunk" '
             'or a number "+442079460000", which is dialed by [asterisk] dial'

@@ -131,7 +131,7 @@ class RouterProcess:
         return done.stdout
 
     def import_numbers(self) -> None:
-        rows = "".join(f"{number},dynamic,main,,\n" for number in NUMBERS)
+        rows = "".join(f"{number},dynamic,,,\n" for number in NUMBERS)
         path = self.folder / "numbers.csv"
         header = "number,kind,pool,site,channel\n"
         path.write_text(f"{header}{rows}{STATIC_NUMBER},static,,shop,Google Ads\n", encoding="utf-8")

@@ -12,7 +12,7 @@ from router.routing.route import NotOurNumber, Route, site_of
 @dataclass
 class Record:
     site: str | None = None
-    pool: str | None = "main"
+    pool: str | None = "default"
     channel: str | None = None
 
 
