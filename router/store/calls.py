@@ -1,0 +1,187 @@
+"""Finished calls: each stored once, in one transaction with its deliveries and the journal position."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from pool.database import Database, Row, Transaction
+from pool.instants import LAST_INSTANT
+from router.store.visits import QUERIES
+
+
+class JournalMark(NamedTuple):
+    """Where reading a switch's journal begins after a restart. `at`: the last event read, in milliseconds."""
+
+    file_id: str
+    path: str
+    byte_offset: int
+    at: int
+
+
+class Written(NamedTuple):
+    """A stored call's place in the order of writing, and its record as JSON."""
+
+    call_id: str
+    written_at: int
+    record: str
+
+
+class FilePlace(NamedTuple):
+    """The last call that a `cdr.ndjson` holds."""
+
+    written_at: int
+    call_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallBatch:
+    """Finished calls of one switch: rows by the columns of `call` but `written_at`, and who is to be told.
+
+    `position` is saved with them; `now` in milliseconds.
+    """
+
+    switch: str
+    rows: Sequence[Mapping[str, Any]]
+    deliveries: Sequence[tuple[str, str]]
+    position: JournalMark
+    now: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallFilter:
+    """Which calls to list; None is any. `since` and `until` (excluded) bound `started_at`, milliseconds."""
+
+    since: int = 0
+    until: int = LAST_INSTANT
+    site: str | None = None
+    number: str | None = None
+    caller: str | None = None
+    result: str | None = None
+    match: str | None = None
+    channel: str | None = None
+    source: str | None = None
+
+
+class Cursor(NamedTuple):
+    """The last call of a page: the next page goes on behind it."""
+
+    started_at: int
+    call_id: str
+
+
+class CallStore:
+    """Calls, deliveries and positions. Every method raises StoreUnavailable when the store is."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._queries = database.queries(QUERIES)
+
+    async def write(self, batch: CallBatch) -> frozenset[str]:
+        """Stores what is not there yet, durably; gives the ids of the calls that are new.
+
+        A call whose (switch, linkedid) is stored already stays as it is, under its first id, and its
+        deliveries too. The position is saved in any case.
+        """
+        return await self._database.commit(self._write, batch)
+
+    async def _write(self, transaction: Transaction, batches: Sequence[CallBatch]) -> list[frozenset[str]]:
+        return [await self._write_one(transaction, batch) for batch in batches]
+
+    async def _write_one(self, transaction: Transaction, batch: CallBatch) -> frozenset[str]:
+        queries = self._queries
+        await transaction.run(queries.save_journal_position, switch=batch.switch, **batch.position._asdict())
+        if not batch.rows:
+            return frozenset()
+        rows = [{**row, "switch": batch.switch, "now": batch.now} for row in batch.rows]
+        await transaction.many(queries.add_call, rows)
+        if batch.deliveries:
+            told = [{"call_id": call_id, "destination": name} for call_id, name in batch.deliveries]
+            await transaction.many(queries.add_delivery, told)
+        latest = await transaction.fetch(queries.latest_calls, switch=batch.switch, most=len(rows))
+        return frozenset(row["call_id"] for row in latest) & {row["call_id"] for row in rows}
+
+    async def position(self, switch: str) -> JournalMark | None:
+        """Where to begin reading the switch's journal; None: never read."""
+        row = await self._database.one(self._queries.journal_position, switch=switch)
+        return None if row is None else JournalMark(*row)
+
+    async def linkedids_since(self, switch: str, since: int) -> list[str]:
+        """The calls of a switch that were stored at or after an instant."""
+        rows = await self._database.fetch(self._queries.linkedids_written_since, switch=switch, since=since)
+        return [row["linkedid"] for row in rows]
+
+    async def calls_of_caller(self, site: str, caller: str, before: int, most: int = 10) -> list[Row]:
+        """visit_id, visitor_id, number, started_at, confidence of a caller's latest calls to a site."""
+        return await self._database.fetch(
+            self._queries.calls_of_caller, site=site, caller=caller, before=before, most=most
+        )
+
+    async def visit_at_call(self, visit_id: str, at: int) -> Row | None:
+        """A visit with its visitor's first source and the page it was on at an instant."""
+        return await self._database.one(self._queries.visit_at_call, visit_id=visit_id, at=at)
+
+    async def call(self, call_id: str) -> Written | None:
+        """A call by its id."""
+        row = await self._database.one(self._queries.call_by_id, call_id=call_id)
+        return None if row is None else _written(row)
+
+    async def call_of(self, switch: str, linkedid: str) -> Written | None:
+        """A call by the switch's name for it."""
+        row = await self._database.one(self._queries.call_of_linkedid, switch=switch, linkedid=linkedid)
+        return None if row is None else _written(row)
+
+    async def page(
+        self, wanted: CallFilter, *, after: Cursor | None = None, most: int = 100
+    ) -> tuple[list[str], Cursor | None]:
+        """Records (JSON), the latest first, and the cursor of the next page (None: this was the last)."""
+        before = after or Cursor(LAST_INSTANT, "~")
+        rows = await self._database.fetch(
+            self._queries.calls_page,
+            since=wanted.since,
+            until=wanted.until,
+            site=wanted.site,
+            number=wanted.number,
+            caller=wanted.caller,
+            result=wanted.result,
+            match=wanted.match,
+            channel=wanted.channel,
+            source=wanted.source,
+            before_at=before.started_at,
+            before_id=before.call_id,
+            most=most + 1,
+        )
+        shown = rows[:most]
+        more = len(rows) > most
+        cursor = Cursor(shown[-1]["started_at"], shown[-1]["call_id"]) if more else None
+        return [row["record"] for row in shown], cursor
+
+    async def written_after(self, switch: str, place: FilePlace, most: int = 500) -> list[Written]:
+        """A switch's calls behind `place`, in the order in which they were written."""
+        rows = await self._database.fetch(
+            self._queries.calls_written_after,
+            switch=switch,
+            written_at=place.written_at,
+            call_id=place.call_id,
+            most=most,
+        )
+        return [_written(row) for row in rows]
+
+    async def file_place(self, node: str) -> FilePlace | None:
+        """The place that was last saved for a node's `cdr.ndjson`."""
+        row = await self._database.one(self._queries.cdr_file_position, node=node)
+        return None if row is None else FilePlace(*row)
+
+    async def save_file_place(self, node: str, place: FilePlace) -> None:
+        """Keeps the place of a node's `cdr.ndjson`, durably."""
+        await self._database.commit(self._save_file_places, (node, place))
+
+    async def _save_file_places(
+        self, transaction: Transaction, places: Sequence[tuple[str, FilePlace]]
+    ) -> list[None]:
+        for node, place in places:
+            await transaction.run(self._queries.save_cdr_file_position, node=node, **place._asdict())
+        return [None] * len(places)
+
+
+def _written(row: Row) -> Written:
+    return Written(row["call_id"], row["written_at"], row["record"])
