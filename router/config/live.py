@@ -11,7 +11,7 @@ from router.config.model import Config
 log = structlog.get_logger(__name__)
 
 # Listeners and files are opened once: these tables take effect at the next start.
-NEEDS_RESTART = ("node", "storage", "fastagi", "ami", "http", "journal", "cdr")
+NEEDS_RESTART = ("node", "storage", "pool", "fastagi", "ami", "http", "journal", "cdr")
 
 
 class LiveConfig:

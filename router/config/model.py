@@ -30,6 +30,13 @@ class Storage(Section):
         return value
 
 
+class PoolRules(Section):
+    """`[pool]`: rules for all numbers, whatever site shows them."""
+
+    rest_seconds: int = Field(default=60, ge=0, le=86_400)
+    idle_days: float = Field(default=14, ge=0.01, le=365)
+
+
 class FastAgi(Section):
     """`[fastagi]`: where the dialplan asks, and how long an answer may take."""
 
@@ -126,6 +133,7 @@ class Config(Section):
 
     node: Node = Node()
     storage: Storage = Storage()
+    pool: PoolRules = PoolRules()
     fastagi: FastAgi = FastAgi()
     ami: Ami = Ami()
     http: Http = Http()

@@ -98,7 +98,6 @@ class Site(Section):
     pool: Name = DEFAULT_POOL
     freeze_minutes: float = Field(default=15, ge=5, le=30)
     beat_seconds: int = Field(default=30, ge=5, le=120)
-    rest_minutes: float = Field(default=0, ge=0, le=1440)
     time_zone: Zone = "UTC"
     record: Literal["off", "mono", "stereo"] = "off"
     announcement: PromptName = ""
@@ -136,8 +135,3 @@ class Site(Section):
     def freeze_seconds(self) -> int:
         """How long a number stays with its visitor after they left."""
         return round(self.freeze_minutes * 60)
-
-    @property
-    def rest_seconds(self) -> int:
-        """How long a number rests between two holders."""
-        return round(self.rest_minutes * 60)

@@ -27,7 +27,7 @@ class Plan:
     overflow: str
 
 
-def plan_for(site: Site, asterisk: Asterisk, *, slot: str | None = None, channel: str | None = None) -> Plan:
+def plan_for(site: Site, asterisk: Asterisk, *, slot: str | None = None, channel: str = "") -> Plan:
     """The plan for a call to one of `site`'s numbers.
 
     `slot` is the number slot that showed the number; `channel` the visit's or the static number's channel.

@@ -14,14 +14,14 @@ class NotOurNumber(LookupError):
 
 
 class DialedNumber(Protocol):
-    """What routing needs of a number of the inventory."""
+    """What routing needs of a number of the inventory; "" is none."""
 
     @property
-    def site(self) -> str | None: ...
+    def site(self) -> str: ...
     @property
-    def pool(self) -> str | None: ...
+    def pool(self) -> str: ...
     @property
-    def channel(self) -> str | None: ...
+    def channel(self) -> str: ...
 
 
 class Request(Protocol):
@@ -51,7 +51,7 @@ class Route:
         number = to_e164(request.dialed, config.asterisk.country)
         record = await self._find(number)
         site, slot = site_of(config, number, record)
-        plan = plan_for(site, config.asterisk, slot=slot, channel=record.channel if record else None)
+        plan = plan_for(site, config.asterisk, slot=slot, channel=record.channel if record else "")
         return answer(number, plan)
 
 
@@ -83,9 +83,9 @@ def pools_of(site: Site) -> set[str]:
     return {site.pool, *(pool for pools in named for pool in pools if pool)}
 
 
-def _slot_of(site: Site, pool: str | None) -> str | None:
+def _slot_of(site: Site, pool: str) -> str | None:
     """A slot with a pool of its own is told by the number's pool."""
-    if pool is None or pool == site.pool:
+    if pool == site.pool:
         return None
     return next((slot.name for slot in site.number_slot if slot.pool == pool), None)
 

@@ -11,9 +11,9 @@ from router.routing.route import NotOurNumber, Route, site_of
 
 @dataclass
 class Record:
-    site: str | None = None
-    pool: str | None = "default"
-    channel: str | None = None
+    site: str = ""
+    pool: str = "default"
+    channel: str = ""
 
 
 @dataclass
