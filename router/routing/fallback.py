@@ -1,0 +1,114 @@
+"""Keeps AstDB's fallback table in step: whom the dialplan rings when no router answers.
+
+AstDB is only ever written through the AMI. The store remembers what was put there, so that a million
+numbers cost one pass of comparisons and as many puts as there are differences.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+import structlog
+
+from agi.variables import ASTDB_FAMILY
+from pool.instants import now
+from router.config.live import LiveConfig
+from router.config.model import Config
+from router.routing.plan import plan_for
+from router.routing.route import NotOurNumber, site_of
+from router.store.fallback import FallbackStore, MirroredNumber
+
+log = structlog.get_logger(__name__)
+
+GENERATION_FAMILY: Final = "leaseline-meta"
+GENERATION_KEY: Final = "generation"
+PAGE: Final = 2_000
+LOOK_SECONDS: Final = 1.0
+WHOLE_PASS_SECONDS: Final = 300.0
+
+
+class AstDb(Protocol):
+    """Asterisk's own database, through the AMI. Each raises when the AMI is away."""
+
+    async def db_get(self, family: str, key: str) -> str | None: ...
+    async def db_put(self, family: str, pairs: Sequence[tuple[str, str]]) -> None: ...
+    async def db_del(self, family: str, keys: Sequence[str]) -> None: ...
+
+
+class FallbackTable:
+    """One switch's table. `run` once for each connection of the AMI, until it breaks."""
+
+    def __init__(self, live: LiveConfig, store: FallbackStore, astdb: AstDb) -> None:
+        self._live = live
+        self._store = store
+        self._astdb = astdb
+        self._passed: Config | None = None
+        self.numbers_put = 0
+
+    async def run(self) -> None:
+        """Bring the table up to date and keep it so; raises what the store or the AMI raise."""
+        await self._check_generation()
+        loop = asyncio.get_running_loop()
+        next_pass = loop.time()
+        leases_from = f"{now():011x}"
+        while True:
+            if loop.time() >= next_pass or self._live.current is not self._passed:
+                await self._whole_pass()
+                next_pass = loop.time() + WHOLE_PASS_SECONDS
+            numbers, leases_from = await self._store.leased_since(leases_from, PAGE)
+            await self._put_differences(numbers)
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _check_generation(self) -> None:
+        """An AstDB that is not the one we wrote (new machine, restored backup) is written anew."""
+        known = await self._store.generation()
+        if known and await self._astdb.db_get(GENERATION_FAMILY, GENERATION_KEY) == known:
+            return
+        token = secrets.token_hex(8)
+        await self._store.begin(token)
+        await self._astdb.db_put(GENERATION_FAMILY, [(GENERATION_KEY, token)])
+        log.info("fallback.written_anew")
+
+    async def _whole_pass(self) -> None:
+        """Compare every number, one page at a time."""
+        config = self._live.current
+        after = ""
+        while page := await self._store.numbers(after, PAGE):
+            await self._put_differences(page)
+            after = page[-1].number
+        if gone := await self._store.gone():
+            await self._delete(gone)
+        self._passed = config
+
+    async def _put_differences(self, numbers: Sequence[MirroredNumber]) -> None:
+        """Put what differs. AstDB first: what is put twice does no harm, what is missing would."""
+        config = self._live.current
+        puts = []
+        deletions = []
+        for number in numbers:
+            target = fallback_target(config, number)
+            if target is None and number.target is not None:
+                deletions.append(number.number)
+            elif target is not None and target != number.target:
+                puts.append((number.number, target))
+        if deletions:
+            await self._delete(deletions)
+        if puts:
+            await self._astdb.db_put(ASTDB_FAMILY, [(number[1:], target) for number, target in puts])
+            await self._store.put(puts)
+            self.numbers_put += len(puts)
+            log.info("fallback.put", numbers=len(puts))
+
+    async def _delete(self, numbers: Sequence[str]) -> None:
+        await self._astdb.db_del(ASTDB_FAMILY, [number[1:] for number in numbers])
+        await self._store.removed(numbers)
+
+
+def fallback_target(config: Config, number: MirroredNumber) -> str | None:
+    """The dial string of the plan's first step; None when no site claims the number (the global default)."""
+    try:
+        site, slot = site_of(config, number.number, number)
+    except NotOurNumber:
+        return None
+    return plan_for(site, config.asterisk, slot=slot).steps[0].dial
