@@ -108,6 +108,7 @@ Max-Forwards: 70
         _send("ACK [next_url] SIP/2.0\n" + headers("1 ACK", "ack", "[peer_tag_param]") + "[routes]"),
         *_media(audio, digits, digits_after),
         f'<recv request="BYE" timeout="{_milliseconds(seconds)}" ontimeout="bye"/>\n',
+        '<label id="ended"/>\n',
         _ok("BYE"),
         '<nop next="end"/>\n',
         '<label id="bye"/>\n',
@@ -133,18 +134,19 @@ Max-Forwards: 70
 
 
 def _media(audio: bool, digits: str, digits_after: float) -> list[str]:
-    """Sound that the agent sends back, and digits keyed one by one."""
+    """Sound that the agent sends back, and digits keyed one by one; a BYE ends it at any moment."""
     parts = []
     if audio:
         parts.append('<nop><action><exec rtp_stream="apattern,1,0,PCMU/8000"/></action></nop>\n')
-    if digits:
-        parts.append(f'<pause milliseconds="{_milliseconds(digits_after)}"/>\n')
-    for digit in digits:
+    wait = _milliseconds(digits_after)
+    for index, digit in enumerate(digits):
         name = {"*": "star", "#": "pound"}.get(digit, digit)
         path = f"/usr/share/sip-tester/dtmf_2833_{name}.pcap"
-        parts.append(
-            f'<nop><action><exec play_pcap_audio="{path}"/></action></nop>\n<pause milliseconds="300"/>\n'
-        )
+        parts += [
+            f'<recv request="BYE" timeout="{wait}" ontimeout="digit{index}" next="ended"/>\n',
+            f'<label id="digit{index}"/>\n<nop><action><exec play_pcap_audio="{path}"/></action></nop>\n',
+        ]
+        wait = 300
     return parts
 
 
