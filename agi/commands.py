@@ -9,10 +9,11 @@ MAX_LINE_BYTES: Final = 1900
 MAX_PAIRS: Final = 24
 """MSet's argument array in the older branches; what is beyond goes into the last variable's value."""
 
-UNSAFE_IN_VALUE: Final = frozenset('",\\()[]') | frozenset(map(chr, [*range(32), 127]))
+UNSAFE_IN_VALUE: Final = '",\\()[]' + "".join(map(chr, [*range(32), 127]))
 """What MSet's argument splitter takes for a separator, quote, escape or nesting, and control characters."""
 
 _NAME: Final = re.compile(r"_{0,2}[A-Za-z][A-Za-z0-9_]*\Z")
+_UNSAFE: Final = re.compile(f"[{re.escape(UNSAFE_IN_VALUE)}]")
 _OPENING: Final = b'EXEC MSet "'
 _CLOSING: Final = b'"\n'
 
@@ -62,6 +63,6 @@ def set_variables(pairs: Iterable[tuple[str, str]]) -> list[bytes]:
 def _pair(name: str, value: str) -> bytes:
     if not _NAME.match(name):
         raise UnsafeValue(f"not a channel variable's name: {name!r}")
-    if not UNSAFE_IN_VALUE.isdisjoint(value):
+    if _UNSAFE.search(value):
         raise UnsafeValue(f"{name} holds a character that MSet would not take as it is: {value!r}")
     return f"{name}={value}".encode()

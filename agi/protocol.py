@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final, TypeAlias
 
-from agi.text import decode
+from agi.text import decode, decode_lines
 
 
 class _ViolationError(Exception):
@@ -111,7 +111,7 @@ class FastAgiCodec:
         self.state = State.PENDING
         return command
 
-    def receive(self, data: bytes) -> list[Event]:
+    def receive(self, data: bytes | bytearray) -> list[Event]:
         """The events that ``data`` completes, in order."""
         events: list[Event] = []
         if self.state is State.BROKEN:
@@ -166,21 +166,23 @@ class FastAgiCodec:
         writes the script first, then caller data (``agi_dnid`` may hold a decoded line feed), then the
         dialplan's arguments.
         """
-        lines = block.split(b"\n")
+        lines = decode_lines(block)
         if len(lines) > self._limits.headers:
             raise _ViolationError(f"more than {self._limits.headers} headers")
         self._check_line(max(map(len, lines)))
         variables: dict[str, str] = {}
         events: list[Event] = []
         for line in lines:
-            name, colon, value = decode(line).partition(":")
-            if not colon:
-                if line == _HANGUP:
+            name, separator, value = line.partition(": ")
+            if not separator and line.endswith(":"):
+                name, separator = line[:-1], ":"
+            if not separator:
+                if line == "HANGUP":
                     events.append(Hangup())
                 else:
                     self._count_junk()
             elif name not in variables or name.startswith("agi_arg_"):
-                variables[name] = value.removeprefix(" ")
+                variables[name] = value
         if "agi_network_script" not in variables and "agi_request" not in variables:
             raise _ViolationError("header block without agi_request")
         return [Request(variables), *events]

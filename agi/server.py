@@ -56,6 +56,8 @@ class FastAgiServer:
             answer_seconds=answer_seconds,
             confirm_seconds=confirm_seconds,
             statistics=self.statistics,
+            # Bound once: the lazy proxy would look the configuration up for every line.
+            log=structlog.get_logger(__name__).bind(),
             admit=self._admit,
             ended=self._ended,
         )

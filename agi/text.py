@@ -11,3 +11,11 @@ def decode(raw: bytes) -> str:
         return raw.decode()
     except UnicodeDecodeError:
         return raw.decode("latin-1")
+
+
+def decode_lines(block: bytes) -> list[str]:
+    """The lines of ``block``, each as `decode` gives it: one odd line does not change the others."""
+    try:
+        return block.decode().split("\n")
+    except UnicodeDecodeError:
+        return [decode(line) for line in block.split(b"\n")]
