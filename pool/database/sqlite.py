@@ -1,0 +1,269 @@
+"""SQLite through aiosqlite: WAL, synchronous=FULL, one writing connection, a few reading ones."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+import aiosqlite
+from aiosql.adapters.aiosqlite import AioSQLiteAdapter
+
+from pool.database.errors import StoreConflict, StoreUnavailable
+from pool.database.interface import Database
+from pool.database.transaction import Reading, Transaction
+
+# Primary result codes that say "not now" rather than "you made a mistake" (sqlite.org/rescode.html).
+_UNAVAILABLE = frozenset(
+    {
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_INTERRUPT,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_NOTADB,
+    }
+)
+_PASSING = frozenset(
+    {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_INTERRUPT}
+)
+"""After these the connection is still good."""
+
+
+class SqliteAdapter(AioSQLiteAdapter):
+    """aiosql's adapter with one trip to aiosqlite's thread per query instead of three."""
+
+    async def select(
+        self, conn: Any, _query_name: str, sql: str, parameters: Any, record_class: Any = None
+    ) -> AsyncIterator[Any]:
+        for row in await conn.execute_fetchall(sql, parameters):
+            yield row
+
+    async def select_one(
+        self, conn: Any, _query_name: str, sql: str, parameters: Any, record_class: Any = None
+    ) -> Any:
+        rows = await conn.execute_fetchall(sql, parameters)
+        return rows[0] if rows else None
+
+    async def select_value(self, conn: Any, _query_name: str, sql: str, parameters: Any) -> Any:
+        rows = await conn.execute_fetchall(sql, parameters)
+        return rows[0][0] if rows else None
+
+    async def insert_update_delete(self, conn: Any, _query_name: str, sql: str, parameters: Any) -> Any:
+        return (await conn.execute(sql, parameters)).rowcount
+
+    async def insert_update_delete_many(
+        self, conn: Any, _query_name: str, sql: str, parameters: Iterable[Mapping[str, Any]]
+    ) -> None:
+        await conn.executemany(sql, parameters)
+
+
+class SqliteDatabase(Database):
+    """A file. Several processes may share it; a writer waits up to `busy_seconds` for another process's."""
+
+    dialect: ClassVar[str] = "sqlite"
+    adapter = SqliteAdapter
+    one_lane = True
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        busy_seconds: float = 3.0,
+        write_seconds: float = 30.0,
+        read_seconds: float = 30.0,
+        readers: int = 4,
+        cache_kilobytes: int = 8_000,
+        **limits: int,
+    ) -> None:
+        super().__init__(**limits)
+        self.path = path
+        self._busy_seconds = busy_seconds
+        self._write_seconds = write_seconds
+        self._read_seconds = read_seconds
+        self._cache_kilobytes = cache_kilobytes
+        self._writer: aiosqlite.Connection | None = None
+        self._writing = asyncio.Lock()
+        self._idle_readers: list[aiosqlite.Connection] = []
+        self._reading = asyncio.Semaphore(readers)
+        self._file: tuple[int, int] | None = None
+        self._closing: set[asyncio.Future[Any]] = set()
+        self._generation = 0
+        self._closed = False
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[Transaction]:
+        async with self._writing:
+            with self.translating("write"):
+                async with self._deadline(self._write_seconds):
+                    connection = await self._connected_writer()
+                    async with self._exclusively(connection) as transaction:
+                        yield transaction
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[Reading]:
+        async with self._reading:
+            with self.translating("read"):
+                async with self._deadline(self._read_seconds):
+                    connection = await self._connected_reader()
+                    generation = self._generation
+                    try:
+                        yield Reading(connection, self.translating)
+                    except BaseException:
+                        # A statement may still be running: a fresh connection is cheaper than finding out.
+                        await self._give_up(connection)
+                        raise
+            if generation == self._generation:
+                self._idle_readers.append(connection)
+            else:
+                await self._give_up(connection)
+
+    @asynccontextmanager
+    async def _exclusively(self, connection: aiosqlite.Connection) -> AsyncIterator[Transaction]:
+        try:
+            await connection.execute("BEGIN IMMEDIATE")
+            yield Transaction(connection, self.translating, _execute)
+            await connection.commit()
+        except asyncio.CancelledError:
+            # Nothing may be awaited from a thread that does not answer; closing rolls back.
+            await self._give_up_connections()
+            raise
+        except Exception as error:
+            if _is_lasting(error) or _is_lasting(error.__cause__):
+                await self._give_up_connections()
+            elif connection.in_transaction:
+                await connection.rollback()
+            raise
+
+    @asynccontextmanager
+    async def _deadline(self, seconds: float) -> AsyncIterator[None]:
+        deadline = asyncio.timeout(seconds)
+        try:
+            async with deadline:
+                yield
+        except TimeoutError as error:
+            if not deadline.expired():
+                raise
+            raise StoreUnavailable(f"{self.path}: no answer in {seconds} s") from error
+
+    async def _connected_writer(self) -> aiosqlite.Connection:
+        """The open writer; call it with `_writing` held."""
+        if self._writer is not None and self._is_another_file():
+            await self._give_up_connections()
+        if self._writer is None:
+            writer = await self._connect()
+            try:
+                await self._prepare(writer)
+            except BaseException:
+                await self._give_up(writer)
+                raise
+            self._file = self._file_now()
+            self._writer = writer
+        return self._writer
+
+    async def _prepare(self, writer: aiosqlite.Connection) -> None:
+        await writer.execute_fetchall("PRAGMA journal_mode = WAL")
+        await writer.execute_fetchall("PRAGMA synchronous = FULL")
+        await writer.execute_fetchall("PRAGMA journal_size_limit = 67108864")
+        for room, folder in self._rooms.items():
+            async with self._exclusively(writer) as transaction:
+                await self._apply(transaction, room, folder)
+
+    async def _connected_reader(self) -> aiosqlite.Connection:
+        if self._writer is None or self._is_another_file():
+            async with self._writing:
+                await self._connected_writer()
+        if self._idle_readers:
+            return self._idle_readers.pop()
+        reader = await self._connect()
+        await reader.execute_fetchall("PRAGMA query_only = ON")
+        return reader
+
+    async def _connect(self) -> aiosqlite.Connection:
+        if self._closed:
+            raise StoreUnavailable(f"{self.path} was closed")
+        # Once it existed it is never made anew: an empty store in place of one that was moved would hide it.
+        mode = "rwc" if self._file is None else "rw"
+        try:
+            self.path.parent.mkdir(exist_ok=True)
+        except OSError as error:
+            raise StoreUnavailable(f"{self.path}: {error}") from error
+        connection = await aiosqlite.connect(
+            f"file:{quote(str(self.path))}?mode={mode}",
+            uri=True,
+            isolation_level=None,
+            timeout=self._busy_seconds,
+        )
+        connection.row_factory = sqlite3.Row
+        try:
+            await connection.execute_fetchall(f"PRAGMA cache_size = -{self._cache_kilobytes}")
+            # Reads the header: a file that is no database is noticed here.
+            await connection.execute_fetchall("PRAGMA schema_version")
+        except BaseException:
+            await self._give_up(connection)
+            raise
+        return connection
+
+    def _is_another_file(self) -> bool:
+        """Whether the path no longer leads to the open file: what is written there would be lost."""
+        return self._file != self._file_now()
+
+    def _file_now(self) -> tuple[int, int] | None:
+        try:
+            status = self.path.stat()
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino
+
+    async def _give_up_connections(self) -> None:
+        self._generation += 1
+        if self._writer is not None:
+            writer, self._writer = self._writer, None
+            await self._give_up(writer)
+        while self._idle_readers:
+            await self._give_up(self._idle_readers.pop())
+
+    async def _give_up(self, connection: aiosqlite.Connection) -> None:
+        """Ends what the connection is doing and has it closed, without waiting for its thread."""
+        with suppress(ValueError, sqlite3.Error):  # it was never open, or is closed already
+            await connection.interrupt()
+        future = connection.stop()
+        if future is not None:
+            self._closing.add(future)
+            future.add_done_callback(self._closing.discard)
+
+    async def _disconnect(self) -> None:
+        self._closed = True
+        async with self._writing:
+            await self._give_up_connections()
+        if self._closing:
+            await asyncio.wait(self._closing, timeout=5.0)
+
+    def _translated(self, error: BaseException) -> StoreUnavailable | StoreConflict | None:
+        if isinstance(error, sqlite3.Error) and _primary_code(error) in _UNAVAILABLE:
+            return StoreUnavailable(f"{self.path}: {error}")
+        return None
+
+
+async def _execute(connection: Any, sql: str) -> None:
+    await connection.execute(sql)
+
+
+def _primary_code(error: sqlite3.Error) -> int:
+    code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    return code & 0xFF
+
+
+def _is_lasting(error: BaseException | None) -> bool:
+    """Whether the connection is of no further use."""
+    return isinstance(error, sqlite3.Error) and _primary_code(error) in _UNAVAILABLE - _PASSING
