@@ -1,0 +1,174 @@
+"""One event of a call as Asterisk tells it (CEL): from a line of the journal, or from an AMI ``CEL`` event.
+
+The journal's columns, each quoted by CSV_QUOTE (``dialplan/cel_custom.conf``): eventtime (epoch seconds
+with six decimals: cel.conf without dateformat), eventtype, uniqueid, linkedid, channel, exten, context,
+caller number, caller name, dialed number, bridge peer, extra (JSON).
+
+**Identity.** The same event reaches us by two witnesses that do not tell the same: the AMI gives whole
+seconds in the switch's local time (cel_manager.c formats it so, whatever cel.conf says) and another field
+as peer. What both tell alike is `CelEvent.identity`: type, channel's uniqueid, the second, and the extra
+facts. An event from the AMI has ``at_us`` on the whole second, which marks it as known to the second only;
+where both witnesses tell an identity, the journal's instants are the true ones. Two events of one identity
+within a second (a channel that enters the same bridge twice) are told apart by the journal's instants only.
+"""
+
+import csv
+import json
+from calendar import timegm
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any, Final, Protocol, TypeAlias
+
+from agi.text import decode
+
+COLUMNS: Final = 12
+Identity: TypeAlias = tuple[str, str, int, tuple[tuple[str, str], ...]]
+
+_QUARTER_HOUR: Final = 900
+_NOTHING: Final[Mapping[str, str]] = {}
+
+
+class MalformedEvent(ValueError):
+    """not an event of a call"""
+
+
+class Headers(Protocol):
+    """An AMI event, by header name."""
+
+    def get(self, name: str, default: str = "", /) -> str: ...
+
+
+@dataclass(frozen=True)
+class CelEvent:
+    """What happened to one channel at one instant.
+
+    at: ms since the epoch, UTC; at_us: the same in microseconds. type: CHAN_START, ANSWER, …, or a user
+    event's own name. extra: the JSON object, values as text ("unparsed" holds it when it is none). user:
+    the ``key=value|…`` pairs of a user event. Texts are as the switch has them: caller-controllable.
+    """
+
+    at: int
+    at_us: int
+    type: str
+    uniqueid: str
+    linkedid: str
+    channel: str
+    exten: str
+    context: str
+    caller_number: str
+    caller_name: str
+    dnid: str
+    peer: str
+    extra: Mapping[str, str]
+    user: Mapping[str, str]
+
+    @cached_property
+    def identity(self) -> Identity:
+        """Equal for the same event by either witness."""
+        return (self.type, self.uniqueid, self.at_us // 1_000_000, tuple(sorted(self.extra.items())))
+
+
+def from_line(line: bytes) -> CelEvent:
+    """The event in one line of the journal, without its line feed. Raises `MalformedEvent`.
+
+    A caller can make Asterisk write a line feed (percent-encoded in
+    a dialed number) and so break its own event in two, but cannot forge one: CSV_QUOTE doubles each quote,
+    and a field that begins with an even run of quotes cannot have other content.
+    """
+    text = decode(line)
+    if not (text.startswith('"') and text.endswith('"')):
+        raise MalformedEvent("a line that is not quoted throughout: cut short, or not the journal's")
+    try:
+        [fields] = csv.reader([text], strict=True)
+    except (csv.Error, ValueError) as error:
+        raise MalformedEvent(f"not a line of quoted fields: {error}") from error
+    if len(fields) != COLUMNS:
+        raise MalformedEvent(f"{len(fields)} fields instead of {COLUMNS}")
+    eventtime, *rest = fields
+    return _event(_microseconds(eventtime), *rest)
+
+
+def from_ami(headers: Headers, received_at: int) -> CelEvent:
+    """The event in an AMI event ``CEL`` that was received at ``received_at`` (ms since the epoch).
+
+    The switch's time zone is not told; it follows from the instant of receipt, as zones are whole quarters
+    of an hour apart from UTC. Raises `MalformedEvent`.
+    """
+    local = headers.get("EventTime")
+    try:
+        naive = timegm(datetime.strptime(local, "%Y-%m-%d %H:%M:%S").timetuple())  # noqa: DTZ007
+    except ValueError as error:
+        raise MalformedEvent(f"EventTime is {local!r}, not YYYY-MM-DD HH:MM:SS") from error
+    offset = round((naive - received_at / 1000) / _QUARTER_HOUR) * _QUARTER_HOUR
+    return _event(
+        (naive - offset) * 1_000_000,
+        # cel.conf's show_user_defined=yes names all user events USER_DEFINED and puts their own name here.
+        headers.get("UserDefType") or headers.get("EventName"),
+        headers.get("UniqueID"),
+        headers.get("LinkedID"),
+        headers.get("Channel"),
+        headers.get("Exten"),
+        headers.get("Context"),
+        headers.get("CallerIDnum"),
+        headers.get("CallerIDname"),
+        headers.get("CallerIDdnid"),
+        headers.get("Peer"),
+        headers.get("Extra"),
+    )
+
+
+def _event(at_us: int, kind: str, uniqueid: str, linkedid: str, *texts: str) -> CelEvent:
+    if not (kind and uniqueid and linkedid):
+        raise MalformedEvent("without a type, uniqueid or linkedid")
+    channel, exten, context, number, name, dnid, peer, raw_extra = texts
+    extra = _extra(raw_extra) if raw_extra else _NOTHING
+    return CelEvent(
+        at=at_us // 1000,
+        at_us=at_us,
+        type=kind,
+        uniqueid=uniqueid,
+        linkedid=linkedid,
+        channel=channel,
+        exten=exten,
+        context=context,
+        caller_number=number,
+        caller_name=name,
+        dnid=dnid,
+        peer=peer,
+        extra=extra,
+        user=_user(extra["extra"]) if "extra" in extra else _NOTHING,
+    )
+
+
+def _microseconds(eventtime: str) -> int:
+    """ "1763817000.123456" without going through a float, which has no room for microseconds."""
+    seconds, point, fraction = eventtime.partition(".")
+    digits = fraction.ljust(6, "0")
+    if not (seconds.isascii() and seconds.isdigit() and len(seconds) <= 12) or (point and not fraction):
+        raise MalformedEvent(f"eventtime is {eventtime[:40]!r}, not seconds since the epoch")
+    if not (digits.isascii() and digits.isdigit() and len(digits) == 6):
+        raise MalformedEvent(f"eventtime is {eventtime[:40]!r}, not seconds with six decimals")
+    return int(seconds) * 1_000_000 + int(digits)
+
+
+def _extra(raw: str) -> Mapping[str, str]:
+    """The extra facts. What cannot be read is kept as it is: an event with less told beats none."""
+    try:
+        parsed: Any = json.loads(raw)
+    except (ValueError, RecursionError):
+        return {"unparsed": raw}
+    if not isinstance(parsed, dict):
+        return {"unparsed": raw}
+    return {key: value if isinstance(value, str) else json.dumps(value) for key, value in parsed.items()}
+
+
+def _user(text: str) -> Mapping[str, str]:
+    """``a=1|b=2``; a part without an equals sign is left out, of a key told twice the first counts."""
+    pairs: dict[str, str] = {}
+    for part in text.split("|"):
+        key, equals, value = part.partition("=")
+        if equals:
+            pairs.setdefault(key, value)
+    return pairs
