@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-# Where each command lives: modules are imported when they are run, so that `--help` and small commands start fast.
+# Where each command lives. Modules are imported when they are run: `--help` and small commands start fast.
 COMMANDS = {
     "serve": ("router.cli.serve", "serve"),
     "check": ("router.cli.check", "check"),

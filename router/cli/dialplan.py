@@ -19,7 +19,9 @@ def dialplan() -> None:
 
 
 @dialplan.command("render")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="The folder to write to.")
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="The folder to write to."
+)
 @click.pass_obj
 def render_command(path: Path, out: Path) -> None:
     """Write extensions, CEL, AMI and PJSIP files, and the prompts, into a folder."""

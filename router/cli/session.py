@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 
 import click
 
-from pool.database import Database, StoreUnavailable
+from pool.database import Database, MigrationError, StoreUnavailable, open_database
+from pool.service import Pool
 from router.config import Config, ConfigError, load_config
-from router.store import open_store
+from router.store.visits import MIGRATIONS
 
 Result = TypeVar("Result")
 
@@ -29,14 +30,18 @@ def run(work: Coroutine[Any, Any, Result]) -> Result:
         return asyncio.run(work)
     except StoreUnavailable as error:
         raise click.ClickException(f"the store cannot be used: {error}") from error
+    except MigrationError as error:
+        raise click.ClickException(str(error)) from error
 
 
 @asynccontextmanager
-async def store(config: Config) -> AsyncIterator[Database]:
-    """The store with its schema up to date, closed at the end."""
-    database = open_store(config.storage.url)
+async def store(config: Config) -> AsyncIterator[tuple[Database, Pool]]:
+    """The store with its schema up to date, and the pool in it; closed at the end."""
+    database = await open_database(config.storage.url)
     try:
-        await database.migrate_all()
-        yield database.database
+        pool = Pool(database, rest_seconds=config.pool.rest_seconds, idle_days=config.pool.idle_days)
+        await pool.open()
+        await database.migrate("router", MIGRATIONS)
+        yield database, pool
     finally:
         await database.close()

@@ -45,7 +45,7 @@ class FastAgi(Section):
     allow: tuple[Network, ...] = ("127.0.0.0/8", "::1/128")
     header_seconds: float = Field(default=1.0, gt=0, le=10)
     answer_seconds: float = Field(default=0.5, gt=0, le=5)
-    stall_seconds: float = Field(default=1.0, ge=0.2, le=60)
+    stall_seconds: float = Field(default=2.0, ge=0.2, le=60)
 
 
 class Ami(Section):

@@ -1,0 +1,175 @@
+"""`leaseline cdr`: finished calls as they are written, and out of the store."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pool.instants import LAST_INSTANT, from_iso, now
+from router.cli.output import csv_lines, terminal_text
+from router.cli.session import configuration, run, store
+from router.store.calls import CallFilter, CallStore, Cursor, FilePlace
+
+LOOK_SECONDS = 0.2
+PAGE = 500
+COLOURS = {
+    "answered": "green",
+    "missed": "yellow",
+    "busy": "yellow",
+    "cancelled": "yellow",
+    "blocked": "magenta",
+}
+COLUMNS = (
+    "id", "started_at", "answered_at", "ended_at", "switch", "linkedid", "site", "number", "extension",
+    "caller", "result", "answered_by", "hung_up_by", "ring_seconds", "talk_seconds", "qualified", "first_call",
+    "match", "confidence", "channel", "source", "medium", "campaign", "term", "content", "referrer", "landing_page",
+    "page_called_from", "visit_id", "visitor_id", "recording", "repaired",
+)  # fmt: skip
+
+
+@click.group()
+def cdr() -> None:
+    """Finished calls."""
+
+
+def filters(command: Any) -> Any:
+    """The options that choose calls."""
+    for name in ("source", "channel", "match", "result", "caller", "number", "site"):
+        command = click.option(f"--{name}", help=f"Only calls with this {name}.")(command)
+    return command
+
+
+@cdr.command("tail")
+@click.option("-f", "--follow", is_flag=True, help="Go on with calls as they are written, until Ctrl-C.")
+@click.option(
+    "-n", "--lines", default=10, show_default=True, type=click.IntRange(0, 10_000), help="How many first."
+)
+@click.option("--json", "as_json", is_flag=True, help="The whole CDR, one JSON object a line.")
+@filters
+@click.pass_obj
+def tail(path: Path, /, follow: bool, lines: int, as_json: bool, **wanted: Any) -> None:
+    """The last calls, one readable line each."""
+    config = configuration(path)
+
+    async def show() -> None:
+        chosen = chosen_by(wanted)
+        async with store(config) as (database, _):
+            calls = CallStore(database)
+            place = FilePlace(now(), "")
+            records, _cursor = await calls.page(chosen, most=lines) if lines else ([], None)
+            for record in reversed(records):
+                click.echo(record if as_json else readable(json.loads(record)))
+            while follow:
+                for written in await calls.written_after(config.node.switch, place, PAGE):
+                    place = FilePlace(written.written_at, written.call_id)
+                    found = json.loads(written.record)
+                    if is_wanted(found, chosen):
+                        click.echo(written.record if as_json else readable(found))
+                await asyncio.sleep(LOOK_SECONDS)
+
+    try:
+        run(show())
+    except KeyboardInterrupt:
+        click.echo()
+
+
+@cdr.command("export")
+@click.option(
+    "--since", default="", help="Calls that started at or after: 2026-11-22 or 2026-11-22T13:00:00Z."
+)
+@click.option("--until", default="", help="Calls that started before.")
+@click.option(
+    "--format", "output_format", type=click.Choice(["ndjson", "csv"]), default="ndjson", show_default=True
+)
+@filters
+@click.pass_obj
+def export(path: Path, /, since: str, until: str, output_format: str, **wanted: Any) -> None:
+    """All calls, the latest first, to standard output."""
+    config = configuration(path)
+    bounds = instant("--since", since, 0), instant("--until", until, LAST_INSTANT)
+    chosen = replace(chosen_by(wanted), since=bounds[0], until=bounds[1])
+
+    async def write() -> None:
+        async with store(config) as (database, _):
+            header = True
+            async for records in pages(CallStore(database), chosen):
+                if output_format == "ndjson":
+                    click.echo("\n".join(records))
+                    continue
+                lines = list(csv_lines((flat(json.loads(record)) for record in records), COLUMNS))
+                click.echo("".join(lines if header else lines[1:]), nl=False)
+                header = False
+            if header and output_format == "csv":
+                click.echo(",".join(COLUMNS))
+
+    run(write())
+
+
+def chosen_by(wanted: Mapping[str, Any]) -> CallFilter:
+    """The filter that the options ask for."""
+    return replace(CallFilter(), **wanted)
+
+
+async def pages(calls: CallStore, chosen: CallFilter) -> AsyncIterator[list[str]]:
+    """The chosen calls, page by page."""
+    cursor: Cursor | None = None
+    while True:
+        records, cursor = await calls.page(chosen, after=cursor, most=PAGE)
+        if records:
+            yield records
+        if cursor is None:
+            return
+
+
+def instant(option: str, text: str, default: int) -> int:
+    """Milliseconds of a date (UTC) or an ISO instant."""
+    if not text:
+        return default
+    try:
+        if len(text) == len("2026-11-22"):
+            return int(datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).timestamp() * 1000)
+        return from_iso(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{option} takes 2026-11-22 or 2026-11-22T13:00:00Z: {error}") from error
+
+
+def is_wanted(record: dict[str, Any], chosen: CallFilter) -> bool:
+    """Whether the filter lets the CDR through."""
+    found = flat(record)
+    names = ("site", "number", "caller", "result", "match", "channel", "source")
+    return all(getattr(chosen, name) in (None, found[name]) for name in names)
+
+
+def flat(record: dict[str, Any]) -> dict[str, Any]:
+    """A CDR as one level of columns."""
+    recording = record["recording"]
+    return {
+        **record["attribution"],
+        **record,
+        "caller": record["caller"]["number"],
+        "recording": recording["path"] if recording else None,
+    }
+
+
+def readable(record: dict[str, Any]) -> str:
+    """One line for a person: when, result, from whom to what, how long, who it was and how sure that is."""
+    attribution = record["attribution"]
+    who = record["match"]
+    if record["match"] != "none":
+        origin = attribution.get("channel") or attribution.get("source") or "?"
+        who = f"{origin} ({record['match']} {record['confidence']:.0%})"
+        if attribution.get("campaign"):
+            who += f" {attribution['campaign']}"
+    result = click.style(f"{record['result']:<9}", fg=COLOURS.get(record["result"], "red"))
+    caller = record["caller"]["number"] or "anonymous"
+    answered = f" by {record['answered_by']}" if record["answered_by"] else ""
+    text = (
+        f"{caller:>15} → {record['number'] or '?':<15} {record['site'] or '-'} "
+        f"ring {record['ring_seconds']:.0f} s, talk {record['talk_seconds']:.0f} s{answered}  {who}"
+    )
+    return f"{record['started_at'][:19].replace('T', ' ')}  {result}  {terminal_text(text)}"

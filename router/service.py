@@ -1,0 +1,134 @@
+"""Start-up: which services a role runs, in which order, and how they end."""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from enum import StrEnum
+
+import structlog
+from prometheus_client.core import Metric
+
+from agi import variables
+from agi.server import FastAgiServer
+from agi.watchdog import LoopWatchdog
+from pool.database import Database
+from pool.service import Pool
+from router.calls import CallsRole
+from router.config.live import LiveConfig
+from router.metrics import fastagi_figures, gauge
+from router.routing.route import Route
+from router.store.visits import MIGRATIONS
+from router.supervision import keep_running
+from router.web.admin import Check, Figures, Readiness, admin_app
+from router.web.listen import listen
+from router.web.public import public_app
+
+log = structlog.get_logger(__name__)
+
+DRAIN_SECONDS = 3.0
+STORE_LOOK_SECONDS = 1.0
+
+
+class Role(StrEnum):
+    """What a process does: the calls of the PBX beside it, the widget's web side, or both."""
+
+    ALL = "all"
+    CALLS = "calls"
+    WEB = "web"
+
+
+class Service:
+    """One router process."""
+
+    def __init__(self, live: LiveConfig, role: Role, database: Database) -> None:
+        config = live.current
+        self._live = live
+        self._role = role
+        self._database = database
+        self._pool = Pool(database, rest_seconds=config.pool.rest_seconds, idle_days=config.pool.idle_days)
+        self._migrated = False
+        route = Route(lambda: live.current, self._pool.number)
+        self._fastagi = FastAgiServer(
+            {variables.PATH_ROUTE: route},
+            allow=config.fastagi.allow,
+            header_seconds=config.fastagi.header_seconds,
+            answer_seconds=config.fastagi.answer_seconds,
+        )
+        self._calls = CallsRole(live, database, self._pool) if role is not Role.WEB else None
+
+    async def run(self) -> None:
+        """Serve until SIGTERM or SIGINT. Raises OSError when a port is taken."""
+        config = self._live.current
+        ended = self._signals()
+        watchdog = LoopWatchdog(config.fastagi.stall_seconds)
+        watchdog.start()
+        tasks: list[asyncio.Task[None]] = []
+        try:
+            if self._calls is not None:
+                # First of all: while the store is not open yet, a connection is closed unanswered at once,
+                # and the dialplan's own table decides without waiting.
+                await self._fastagi.start(config.fastagi.host, config.fastagi.port)
+            tasks += [
+                asyncio.create_task(keep_running(name, service), name=name)
+                for name, service in self._services()
+            ]
+            await ended.wait()
+            log.info("service.ending")
+            await self._fastagi.drain(DRAIN_SECONDS)
+        finally:
+            watchdog.stop()
+            for task in reversed(tasks):
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._database.close()
+
+    def _signals(self) -> asyncio.Event:
+        loop = asyncio.get_running_loop()
+        ended = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, ended.set)
+        loop.add_signal_handler(signal.SIGHUP, self._live.reload)
+        return ended
+
+    def _services(self) -> Iterator[tuple[str, Callable[[], Awaitable[None]]]]:
+        http = self._live.current.http
+        yield "store", self._keep_schema
+        if self._calls is not None:
+            yield from self._calls.services()
+        if self._role is not Role.CALLS:
+            public = public_app(self._live, self._pool, self._database)
+            yield "public", lambda: listen("public", public, http.public_host, http.public_port)
+        admin = admin_app(self._checks(), self._figures())
+        yield "admin", lambda: listen("admin", admin, http.admin_host, http.admin_port)
+
+    async def _keep_schema(self) -> None:
+        """Bring the schema up to date, then look after the store: its health is known without a request."""
+        await self._pool.open()
+        await self._database.migrate("router", MIGRATIONS)
+        self._migrated = True
+        log.info("store.ready", dialect=self._database.dialect)
+        while True:
+            await asyncio.sleep(STORE_LOOK_SECONDS)
+            await self._pool.number("")
+
+    def _checks(self) -> dict[str, Check]:
+        checks: dict[str, Check] = {"store": self._store_ready}
+        if self._calls is not None:
+            checks["fastagi"] = lambda: Readiness(self._fastagi.port > 0, f"port {self._fastagi.port}")
+            checks |= self._calls.checks()
+        return checks
+
+    def _store_ready(self) -> Readiness:
+        if not self._migrated or not self._database.healthy:
+            return Readiness(False, self._database.last_error or "its schema is not up to date yet")
+        return Readiness(True, self._database.dialect)
+
+    def _figures(self) -> Sequence[Figures]:
+        figures: list[Figures] = [self._store_figures]
+        if self._calls is not None:
+            figures += [lambda: fastagi_figures(self._fastagi), self._calls.figures]
+        return figures
+
+    def _store_figures(self) -> list[Metric]:
+        healthy = float(self._database.healthy)
+        return [gauge("store_healthy", "1 while the last use of the store worked", healthy)]
