@@ -26,9 +26,9 @@ COLOURS = {
 }
 COLUMNS = (
     "id", "started_at", "answered_at", "ended_at", "switch", "linkedid", "site", "number", "extension",
-    "caller", "result", "answered_by", "hung_up_by", "ring_seconds", "talk_seconds", "qualified", "first_call",
-    "match", "confidence", "channel", "source", "medium", "campaign", "term", "content", "referrer", "landing_page",
-    "page_called_from", "visit_id", "visitor_id", "recording", "repaired",
+    "caller", "result", "answered_by", "hung_up_by", "ring_seconds", "talk_seconds", "qualified",
+    "first_call", "match", "confidence", "channel", "source", "medium", "campaign", "term", "content",
+    "referrer", "landing_page", "page_called_from", "visit_id", "visitor_id", "recording", "repaired",
 )  # fmt: skip
 
 

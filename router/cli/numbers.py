@@ -1,7 +1,6 @@
 """`leaseline numbers`: the inventory."""
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +55,7 @@ def import_file(path: Path, file: Path, skip_bad: bool, extension_digits: int) -
             )
 
     try:
-        with _progress() as tell:
+        with _Bar() as tell:
             report = run(add(tell))
     except ImportRefused as refused:
         _print_bad(refused.report)
@@ -76,9 +75,10 @@ def import_file(path: Path, file: Path, skip_bad: bool, extension_digits: int) -
 
 
 class _Bar:
-    """A progress bar on a terminal, one for each stage."""
+    """A progress bar for each stage, where standard error is a terminal."""
 
     def __init__(self) -> None:
+        self._shown = click.get_text_stream("stderr").isatty()
         self._stage = ""
         self._bar: Any = None
 
@@ -90,6 +90,8 @@ class _Bar:
             self._bar.__exit__(None, None, None)
 
     def __call__(self, progress: ImportProgress) -> None:
+        if not self._shown:
+            return
         if progress.stage != self._stage:
             self.__exit__()
             self._stage = progress.stage
@@ -98,14 +100,6 @@ class _Bar:
             )
             self._bar.__enter__()
         self._bar.update(int(progress.share * STEPS) - self._bar.pos)
-
-
-def _progress() -> _Bar | nullcontext[Progress]:
-    return _Bar() if click.get_text_stream("stderr").isatty() else nullcontext(_untold)
-
-
-def _untold(_: ImportProgress) -> None:
-    """Nobody is looking."""
 
 
 def _print_bad(report: ImportReport) -> None:
