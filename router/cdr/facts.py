@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from agi.cel import CelEvent
-
 from agi.variables import EVENT_END, EVENT_EXTENSION, EVENT_ROUTE
 
 CONTEXTS: Final = frozenset({"leaseline-in", "leaseline-call"})

@@ -38,7 +38,8 @@ class Legs:
         self.tracks = [
             track
             for track in heard.others
-            if first_talk is None or track.start_us <= first_talk + (MICROSECONDS if track.coarse else 0)
+            if first_talk is None
+            or track.start_us <= first_talk + (MICROSECONDS if track.coarse or talk.coarse else 0)
         ]
         self._slots = slots
         self._started_us, self._ended_us = heard.caller.start_us, heard.ended_us

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
 from agi.cel import CelEvent
-
 from router.cdr.facts import CHAN_START, HANGUP, LINKEDID_END, CallState
 from router.cdr.reducer import complete, cut, dialed, heard, reduce, started_us
 from router.cdr.talk import Talk
