@@ -1,5 +1,6 @@
 """`leaseline numbers`: the inventory."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,7 @@ class _Bar:
     """A progress bar for each stage, where standard error is a terminal."""
 
     def __init__(self) -> None:
-        self._shown = click.get_text_stream("stderr").isatty()
+        self._shown = sys.stderr.isatty()
         self._stage = ""
         self._bar: Any = None
 
@@ -95,9 +96,7 @@ class _Bar:
         if progress.stage != self._stage:
             self.__exit__()
             self._stage = progress.stage
-            self._bar = click.progressbar(
-                length=STEPS, label=progress.stage, file=click.get_text_stream("stderr")
-            )
+            self._bar = click.progressbar(length=STEPS, label=progress.stage, file=sys.stderr)
             self._bar.__enter__()
         self._bar.update(int(progress.share * STEPS) - self._bar.pos)
 

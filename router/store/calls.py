@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from pool.database import Database, Row, Transaction
 from pool.instants import LAST_INSTANT
-from router.store.visits import QUERIES
+
+QUERIES = Path(__file__).parent / "sql" / "calls"
 
 
 class JournalMark(NamedTuple):

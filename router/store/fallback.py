@@ -1,10 +1,12 @@
 """What each switch's AstDB is known to hold, in the store."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from pool.database import Database
-from router.store.visits import QUERIES
+
+QUERIES = Path(__file__).parent / "sql" / "fallback"
 
 
 class MirroredNumber(NamedTuple):

@@ -1,6 +1,6 @@
 -- Finished calls, their deliveries, the journal's position, and cdr.ndjson's.
 
--- name: save_journal_position!
+-- name: save_journal_position(switch, file_id, path, byte_offset, at)!
 -- First in the transaction: its row lock lets one writer at a time number a switch's calls (written_at).
 INSERT INTO journal_position (switch, file_id, path, byte_offset, at)
 VALUES (:switch, :file_id, :path, :byte_offset, :at)
@@ -91,7 +91,7 @@ LIMIT :most;
 -- name: cdr_file_position(node)^
 SELECT written_at, call_id FROM cdr_file_position WHERE node = :node;
 
--- name: save_cdr_file_position!
+-- name: save_cdr_file_position(node, written_at, call_id)!
 INSERT INTO cdr_file_position (node, written_at, call_id)
 VALUES (:node, :written_at, :call_id)
 ON CONFLICT (node) DO UPDATE SET written_at = excluded.written_at, call_id = excluded.call_id;
