@@ -20,8 +20,8 @@ class TrustedProxies:
     def client(self, peer: str, forwarded_for: str | None) -> str:
         """The address to count and store for a request from `peer` that carried `X-Forwarded-For`.
 
-        The header is read from its right end, as long as each hop is trusted; a header from an untrusted peer is
-        ignored, and a hop that is not an address ends the search.
+        The header is read from its right end, as long as each hop is trusted. A header from an untrusted
+        peer is ignored, and a hop that is not an address ends the search.
         """
         if not forwarded_for or not self._networks or not self._trusted(peer):
             return peer

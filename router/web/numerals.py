@@ -32,12 +32,11 @@ def written_digits(number: str) -> list[str]:
     prefix, and both at once, as in "+44 (0)20 7946 0000".
     """
     parsed = phonenumbers.parse(number)
-    country = str(parsed.country_code)
+    country_code = parsed.country_code or 0
+    country = str(country_code)
     national = phonenumbers.national_significant_number(parsed)
     trunk, prefixes = "", {"00"}
-    metadata = PhoneMetadata.metadata_for_region(
-        phonenumbers.region_code_for_country_code(parsed.country_code)
-    )
+    metadata = PhoneMetadata.metadata_for_region(phonenumbers.region_code_for_country_code(country_code))
     if metadata is not None:
         trunk = metadata.national_prefix or ""
         own = (metadata.preferred_international_prefix or metadata.international_prefix or "").replace(

@@ -1,17 +1,20 @@
 """What the widget may send, as types. Wrong types are refused with the field's name; long texts are cut."""
 
-from typing import Annotated, Any, TypeVar
+import asyncio
+from typing import Annotated, Any, Final, TypeVar
 
 from aiohttp import web
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from router.attribution.visit import URL_CAP, cleaned
+from router.attribution.visit import cleaned
 from router.web.problems import Problem
 
+BODY_CAP: Final = 64 * 1024
+"""Bytes of a request's body."""
+BODY_SECONDS: Final = 10
 _PARAMS_CAP = 50
 _FIELD_ERRORS_CAP = 20
 
-Text = Annotated[str, Field(max_length=65_536)]
 Maybe = Annotated[str, BeforeValidator(lambda value: "" if value is None else value)]
 Parameter = str | int | float | bool | None
 
@@ -88,17 +91,13 @@ def _field(loc: tuple[Any, ...]) -> str:
 
 
 async def body_of(request: web.Request) -> bytes:
-    """The request's body, at most the application's cap.
-
-    Raises Problem 413 beyond it; aiohttp's own time-outs end a sender that trickles.
-    """
+    """The request's body. Raises Problem 413 beyond BODY_CAP, 408 when it does not come in time."""
     try:
-        return await request.read()
+        if request.content.is_eof():  # it came with the headers, as nearly all do
+            return await request.read()
+        async with asyncio.timeout(BODY_SECONDS):
+            return await request.read()
     except web.HTTPRequestEntityTooLarge:
-        cap = request.app._client_max_size
-        raise Problem(413, "body-too-large", f"the body is larger than {cap} bytes") from None
-
-
-def capped_url(url: str) -> str:
-    """A page's address as it is stored."""
-    return cleaned(url, URL_CAP)
+        raise Problem(413, "body-too-large", f"the body is larger than {BODY_CAP} bytes") from None
+    except TimeoutError:
+        raise Problem(408, "body-too-slow", f"the body did not come within {BODY_SECONDS} s") from None

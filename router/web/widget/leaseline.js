@@ -22,7 +22,7 @@
     if (w.leaseline || !w.fetch || !w.MutationObserver) return;
     var api = (w.leaseline = { lease: null, numbers: [] });
     var base = (config.url || here.src.replace(/\/widget\/.*/, "")) + "/v1/leases";
-    var NAME = "_leaseline";
+    var NAME = "_leaseline_" + config.site;
     var SKIPPED = "script,style,noscript,textarea,[contenteditable=''],[contenteditable=true],[data-leaseline=off]";
     // What people put between a number's digits: blanks of any width, brackets, dots, hyphens, slashes.
     var GAP = "[\\s\\u200b\\u2060().\\-\\u2010-\\u2015/\\u00b7]{0,3}";
@@ -40,7 +40,7 @@
 
     function visitor(id) {
       try {
-        if (!id) return cookie(/; _leaseline=(\w+)/) || w.localStorage.getItem(NAME) || undefined;
+        if (!id) return cookie(new RegExp("; " + NAME + "=(\\w+)")) || w.localStorage.getItem(NAME) || undefined;
         d.cookie =
           NAME + "=" + id + ";path=/;SameSite=Lax;max-age=" + config.days * 86400 +
           (loc.protocol == "https:" ? ";Secure" : "");

@@ -1,4 +1,4 @@
-"""The widget as one site's pages get it: source without comments, the site's settings filled in, compressed once."""
+"""The widget as one site's pages get it: without comments, the site's settings filled in, compressed once."""
 
 import gzip
 import hashlib

@@ -1,0 +1,154 @@
+"""Visitors, visits and page views in the store."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import blake2b
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from pool.database import Database, Row, Transaction
+from pool.leases import Attachment, Lease
+from router.attribution.visit import TEXT_CAP, URL_CAP, Attribution, cleaned
+
+QUERIES: Final = Path(__file__).parent / "sql" / "visits"
+MIGRATIONS: Final = Path(__file__).parent / "sql" / "migrations"
+
+_NO_OBJECT: Final = "{}"
+
+
+class Arrival(NamedTuple):
+    """One page that a visitor opened, with all that is known of the visit it belongs to; '' is unknown.
+
+    `at` in milliseconds since the epoch. Texts are already cleaned (router.attribution.visit.cleaned).
+    """
+
+    site: str
+    at: int
+    attribution: Attribution
+    channel: str
+    title: str
+    ga_client_id: str = ""
+    ga_session_id: str = ""
+    metrica_client_id: str = ""
+    ip: str = ""
+    region: str = ""
+    city: str = ""
+    browser: str = ""
+    os: str = ""
+    device: str = ""
+    language: str = ""
+    screen: str = ""
+    params: Mapping[str, object] | None = None
+
+
+class PageView(NamedTuple):
+    """One more page of a visit. `at` in milliseconds since the epoch."""
+
+    visit_id: str
+    at: int
+    url: str
+    title: str
+
+
+class VisitStore:
+    """Writes visits in the transactions of others, and reads them."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._queries = database.queries(QUERIES)
+
+    def attachment(self, arrival: Arrival) -> Attachment:
+        """What the pool has to write with the lease of `arrival`."""
+        return Attachment(self._write_arrivals, arrival)
+
+    async def _write_arrivals(
+        self, transaction: Transaction, arrivals: Sequence[tuple[Lease, Arrival]]
+    ) -> None:
+        """Stores visitors, visits and first page views; a revived lease goes on with its old visit."""
+        fresh = [(lease, arrival) for lease, arrival in arrivals if not lease.revived]
+        if fresh:
+            # One order everywhere: two routers' transactions may wait for one another, but never in a ring.
+            visitors = sorted((_visitor_row(*pair) for pair in fresh), key=_by_visitor)
+            await transaction.many(self._queries.upsert_visitor, visitors)
+            await transaction.many(self._queries.add_visit, [_visit_row(*pair) for pair in fresh])
+        if len(fresh) < len(arrivals):
+            touched = sorted(
+                (
+                    {"visit_id": lease.visit_id, "visitor_id": lease.visitor_id, "at": arrival.at}
+                    for lease, arrival in arrivals
+                    if lease.revived
+                ),
+                key=_by_visitor,
+            )
+            await transaction.many(self._queries.touch_visitor, touched)
+            await transaction.many(self._queries.touch_visit, touched)
+        await self._write_views(
+            transaction,
+            (
+                PageView(lease.visit_id, arrival.at, arrival.attribution.landing_page, arrival.title)
+                for lease, arrival in arrivals
+            ),
+        )
+
+    async def add_page_view(self, visit_id: str, at: int, url: str, title: str) -> None:
+        """Stores one more page of a visit, durably; texts are cleaned here. Raises StoreUnavailable."""
+        view = PageView(visit_id, at, cleaned(url, URL_CAP), cleaned(title, TEXT_CAP))
+        await self._database.commit(self._write_page_views, view)
+
+    async def visit(self, visit_id: str) -> Row | None:
+        """The visit's row (columns as in 0001_visits.sql), or None."""
+        return await self._database.one(self._queries.visit_by_id, visit_id=visit_id)
+
+    async def visitor(self, visitor_id: str) -> Row | None:
+        """The visitor's row, or None."""
+        return await self._database.one(self._queries.visitor_by_id, visitor_id=visitor_id)
+
+    async def page_views(self, visit_id: str) -> list[Row]:
+        """The visit's pages (at, url, title), first seen first."""
+        return await self._database.fetch(self._queries.page_views, visit_id=visit_id)
+
+    async def _write_page_views(self, transaction: Transaction, views: Sequence[PageView]) -> list[None]:
+        await transaction.many(
+            self._queries.touch_visit, [{"visit_id": view.visit_id, "at": view.at} for view in views]
+        )
+        await self._write_views(transaction, views)
+        return [None] * len(views)
+
+    async def _write_views(self, transaction: Transaction, views: Iterable[PageView]) -> None:
+        await transaction.many(
+            self._queries.add_page_view,
+            [{**view._asdict(), "url_hash": _hash(view.url)} for view in views],
+        )
+
+
+def _by_visitor(row: Mapping[str, object]) -> str:
+    return str(row["visitor_id"])
+
+
+def _visitor_row(lease: Lease, arrival: Arrival) -> dict[str, object]:
+    found = arrival.attribution
+    return {
+        "visitor_id": lease.visitor_id,
+        "site": arrival.site,
+        "at": arrival.at,
+        "source": found.source,
+        "medium": found.medium,
+        "campaign": found.campaign,
+    }
+
+
+def _visit_row(lease: Lease, arrival: Arrival) -> dict[str, object]:
+    row = arrival._asdict() | arrival.attribution._asdict()
+    del row["attribution"], row["title"]
+    row["visit_id"], row["visitor_id"] = lease.visit_id, lease.visitor_id
+    row["click_ids"] = _json(arrival.attribution.click_ids)
+    row["params"] = _json(arrival.params)
+    return row
+
+
+def _json(value: Mapping[str, object] | None) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")) if value else _NO_OBJECT
+
+
+def _hash(url: str) -> str:
+    return blake2b(url.encode(), digest_size=8).hexdigest()

@@ -1,0 +1,215 @@
+"""`POST /v1/leases`, `/seen` and `/left`: what the widget asks, answered by the pool."""
+
+import json
+import re
+from typing import Any, Final
+
+import structlog
+from aiohttp import web
+
+from pool.database import Database
+from pool.ids import ID_LENGTH, new_id
+from pool.instants import DAY, Instant, now, to_iso
+from pool.leases import Lease, LeaseWish, SlotWish, WishKind
+from pool.lifecycle import State
+from pool.service import Pool
+from router.attribution.channels import Facts
+from router.attribution.visit import attribution_of, cleaned
+from router.config.live import LiveConfig
+from router.store.visits import Arrival, VisitStore
+from router.web.addresses import RateLimit, TrustedProxies, counted_as, truncated
+from router.web.browsers import Browser, browser_of
+from router.web.problems import Problem, field_problem
+from router.web.requests import LeaseRequest, SeenRequest, body_of, parsed
+from router.web.sites import PublicSite, PublicSites
+
+log = structlog.get_logger(__name__)
+
+_ID: Final = re.compile(rf"[0-9a-f]{{{ID_LENGTH}}}\Z")
+_SHORT_CAP: Final = 64
+_BEAT_SECONDS: Final = 30
+_NO_STORE: Final = {"Cache-Control": "no-store"}
+
+
+class Leases:
+    """The three requests of a widget. Nothing is kept here: the pool and the store know everything."""
+
+    def __init__(
+        self,
+        live: LiveConfig,
+        sites: PublicSites,
+        proxies: TrustedProxies,
+        pool: Pool,
+        database: Database,
+    ) -> None:
+        per_minute = live.current.http.leases_per_minute
+        self._live = live
+        self._sites = sites
+        self._proxies = proxies
+        self._limit = RateLimit(per_minute / 60, per_minute)
+        self._pool = pool
+        self._visits = VisitStore(database)
+
+    async def lease(self, request: web.Request) -> web.Response:
+        """A number for a visit, or the main number for those who get none."""
+        asked = parsed(LeaseRequest, await body_of(request))
+        site = self._sites.get(asked.site)
+        if site is None:
+            raise _unknown_site(asked.site)
+        headers = request.headers
+        _check_origin(headers.get("Origin"), site)
+        at = now()
+        visitor_id = visitor_of(asked.visitor_id, at)
+        browser = browser_of(headers.get("User-Agent", ""))
+        address = self._proxies.client(request.remote or "", headers.get("X-Forwarded-For"))
+        if (
+            browser.robot
+            or (site.site.consent_required and not asked.consent)
+            or not self._limit.allows(counted_as(address))
+        ):
+            return _answer(_untracked(site, visitor_id))
+        if self._live.current.privacy.truncate_ip:
+            address = truncated(address)
+        arrival = _arrival(asked, site, at, browser, address)
+        wish = _wish(site, arrival, visitor_id)
+        lease = await self._pool.lease(wish, at, attach=[self._visits.attachment(arrival)])
+        return _answer(_tracked(site, lease))
+
+    async def seen(self, request: web.Request) -> web.Response:
+        """A heartbeat, and what happened on the page since the last one."""
+        body = await body_of(request)
+        said = parsed(SeenRequest, body) if body else SeenRequest()
+        at = now()
+        lease_id = _lease_id(request)
+        view = await self._pool.seen(lease_id, at, shown=bool(said.shown), tel_click=bool(said.tel_click))
+        if view is None:
+            raise _unknown_lease()
+        if view.state is State.OVER:
+            raise Problem(410, "lease-over", "this lease is over; ask for a new one")
+        site = self._sites.get(view.site)
+        if said.page is not None:
+            await self._visits.add_page_view(view.visit_id, at, said.page.url, said.page.title)
+        return _answer(
+            {
+                "state": view.state,
+                "seen_every_seconds": site.site.beat_seconds if site else _BEAT_SECONDS,
+                "frozen_until": to_iso(view.frozen_until_at),
+            }
+        )
+
+    async def left(self, request: web.Request) -> web.Response:
+        """The visitor has gone. The body, whatever sendBeacon put there, is not looked at."""
+        view = await self._pool.left(_lease_id(request), now())
+        if view is None:
+            raise _unknown_lease()
+        return web.Response(status=204, headers=_NO_STORE)
+
+
+def visitor_of(claimed: str, at: Instant) -> str:
+    """`claimed` when it looks like an id that we gave, else a new one.
+
+    Our ids begin with the time they were made: one from the future was not made here.
+    """
+    if _ID.match(claimed) and int(claimed[:11], 16) <= at + DAY:
+        return claimed
+    return new_id(at)
+
+
+def _arrival(asked: LeaseRequest, site: PublicSite, at: Instant, browser: Browser, address: str) -> Arrival:
+    attribution = attribution_of(asked.url, asked.referrer, site.own_hosts)
+    ga = asked.ga
+    return Arrival(
+        site=site.key,
+        at=at,
+        attribution=attribution,
+        channel=site.rules.channel(Facts(attribution, browser.device)),
+        title=cleaned(asked.title),
+        ga_client_id=cleaned(ga.client_id, _SHORT_CAP) if ga else "",
+        ga_session_id=cleaned(ga.session_id, _SHORT_CAP) if ga else "",
+        metrica_client_id=cleaned(asked.metrica_client_id, _SHORT_CAP),
+        ip=address,
+        browser=browser.browser,
+        os=browser.os,
+        device=browser.device,
+        language=cleaned(asked.language, _SHORT_CAP),
+        screen=cleaned(asked.screen, _SHORT_CAP),
+        params=_params(asked.params),
+    )
+
+
+def _wish(site: PublicSite, arrival: Arrival, visitor_id: str) -> LeaseWish:
+    rule = site.rules.rule(arrival.channel, Facts(arrival.attribution, arrival.device, arrival.region))
+    settings = site.site
+    kind = WishKind(rule.show) if rule else WishKind.DYNAMIC
+    pool = (rule.pool if rule else None) or settings.pool
+    slots = [SlotWish("main", pool, arrival.channel, kind)]
+    # A slot's own pool is its city's: no rule about channels may overrule it.
+    slots += [SlotWish(slot.name, slot.pool or pool, arrival.channel, kind) for slot in settings.number_slot]
+    return LeaseWish(
+        site=site.key,
+        visitor_id=visitor_id,
+        visit_id=new_id(arrival.at),
+        slots=slots,
+        freeze_seconds=settings.freeze_seconds,
+        beat_seconds=settings.beat_seconds,
+    )
+
+
+def _tracked(site: PublicSite, lease: Lease) -> dict[str, Any]:
+    return {
+        "lease_id": lease.lease_id,
+        "visitor_id": lease.visitor_id,
+        "numbers": [site.shown(slot.slot, slot.number, slot.extension) for slot in lease.slots],
+        "seen_every_seconds": site.site.beat_seconds,
+        "frozen_until": to_iso(lease.frozen_until_at),
+    }
+
+
+def _untracked(site: PublicSite, visitor_id: str) -> dict[str, Any]:
+    return {
+        "lease_id": None,
+        "visitor_id": visitor_id,
+        "numbers": site.untracked,
+        "seen_every_seconds": site.site.beat_seconds,
+        "frozen_until": None,
+    }
+
+
+def _answer(content: dict[str, Any]) -> web.Response:
+    body = json.dumps(content, separators=(",", ":")).encode()
+    return web.Response(body=body, content_type="application/json", headers=_NO_STORE)
+
+
+def _params(params: dict[str, Any] | None) -> dict[str, Any] | None:
+    if not params:
+        return None
+    return {
+        cleaned(name, _SHORT_CAP): cleaned(value) if isinstance(value, str) else value
+        for name, value in params.items()
+    }
+
+
+def _lease_id(request: web.Request) -> str:
+    lease_id = request.match_info["id"]
+    if not _ID.match(lease_id):
+        raise _unknown_lease()
+    return lease_id
+
+
+def _check_origin(origin: str | None, site: PublicSite) -> None:
+    # Only browsers send it, and they send it truthfully: it keeps one site's visitors off another's numbers.
+    if origin is not None and origin.lower() not in site.origins:
+        raise Problem(
+            403,
+            "origin-not-allowed",
+            f"site {site.key!r} is not served to pages of this origin; its `origins` would have to name it",
+        )
+
+
+def _unknown_site(key: str) -> Problem:
+    problem = field_problem("site", f"no site has the key {cleaned(key, _SHORT_CAP)!r}")
+    return Problem(404, "unknown-site", problem.detail, errors=problem.errors)
+
+
+def _unknown_lease() -> Problem:
+    return Problem(404, "unknown-lease", "no such lease; ask for a new one")

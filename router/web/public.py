@@ -1,0 +1,172 @@
+"""The public listener: the widget, leases, the demo page. Nothing here trusts its caller."""
+
+import secrets
+from typing import Final
+
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from pool.database import Database, StoreUnavailable
+from pool.service import Pool
+from router.config.live import LiveConfig
+from router.web.addresses import RateLimit, TrustedProxies, counted_as
+from router.web.demo import page as demo
+from router.web.leases import Leases
+from router.web.problems import Problem
+from router.web.requests import BODY_CAP
+from router.web.sites import PublicSites
+
+log = structlog.get_logger(__name__)
+
+REQUESTS_PER_LEASE: Final = 10
+"""Heartbeats, page views and a goodbye follow a lease: an address may send this many requests for each."""
+_PREFLIGHT_SECONDS: Final = 86_400
+_WIDGET_SECONDS: Final = 300
+
+
+class PublicListener:
+    """The handlers of the public listener and what they share."""
+
+    def __init__(self, live: LiveConfig, pool: Pool, database: Database) -> None:
+        http = live.current.http
+        self.sites = PublicSites(live.current)
+        live.follow(self.sites.load)
+        self.proxies = TrustedProxies(http.trusted_proxies)
+        per_minute = http.leases_per_minute * REQUESTS_PER_LEASE
+        self.requests = RateLimit(per_minute / 60, per_minute)
+        self.leases = Leases(live, self.sites, self.proxies, pool, database)
+        self._database = database
+        self._demo = http.demo
+
+    def application(self) -> web.Application:
+        """The aiohttp application, with every route."""
+        application = web.Application(client_max_size=BODY_CAP, middlewares=[self.guard])
+        router = application.router
+        router.add_get("/widget/{site}.js", self.widget)
+        router.add_post("/v1/leases", self.leases.lease)
+        router.add_post("/v1/leases/{id}/seen", self.leases.seen)
+        router.add_post("/v1/leases/{id}/left", self.leases.left)
+        for path in ("/v1/leases", "/v1/leases/{id}/seen", "/v1/leases/{id}/left"):
+            router.add_route("OPTIONS", path, self.preflight)
+        router.add_get("/healthz", self.health)
+        if self._demo:
+            router.add_get("/demo", self.demo_page)
+            router.add_get("/demo/style.css", self.demo_style)
+        return application
+
+    @web.middleware
+    async def guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Limits each address, turns every error into a problem, and answers other origins as CORS asks."""
+        try:
+            self._limit(request)
+            response = await handler(request)
+        except Problem as problem:
+            response = problem.response()
+        except web.HTTPException as error:
+            response = _http_problem(error).response()
+        except StoreUnavailable as error:
+            log.warning("web.store_unavailable", path=request.path, reason=str(error))
+            response = Problem(
+                503,
+                "store-unavailable",
+                "the store cannot be written just now; nothing was leased or changed, try again",
+                headers={"Retry-After": "5"},
+            ).response()
+        except Exception:
+            instance = secrets.token_hex(8)
+            log.exception("web.failed", path=request.path, instance=instance)
+            response = Problem(
+                500, "internal", "the request failed; the log has the cause", instance=instance
+            ).response()
+        origin = request.headers.get("Origin")
+        if origin:
+            self._allow(origin, response)
+        return response
+
+    def _limit(self, request: web.Request) -> None:
+        address = counted_as(
+            self.proxies.client(request.remote or "", request.headers.get("X-Forwarded-For"))
+        )
+        if not self.requests.allows(address):
+            wait = self.requests.wait_seconds(address)
+            raise Problem(
+                429,
+                "too-many-requests",
+                f"too many requests from this address; wait {wait} s",
+                headers={"Retry-After": str(wait)},
+            )
+
+    def _allow(self, origin: str, response: web.StreamResponse) -> None:
+        response.headers["Vary"] = "Origin"
+        if origin.lower() in self.sites.origins:
+            response.headers["Access-Control-Allow-Origin"] = origin
+
+    async def preflight(self, request: web.Request) -> web.Response:
+        """What a browser asks before a request that is not a simple one."""
+        origin = request.headers.get("Origin", "")
+        if origin.lower() not in self.sites.origins:
+            raise Problem(403, "origin-not-allowed", "no site is served from this origin")
+        return web.Response(
+            status=204,
+            headers={
+                "Access-Control-Allow-Methods": "POST",
+                "Access-Control-Allow-Headers": "Content-Type",
+                "Access-Control-Max-Age": str(_PREFLIGHT_SECONDS),
+            },
+        )
+
+    async def widget(self, request: web.Request) -> web.Response:
+        """One site's widget."""
+        site = self.sites.get(request.match_info["site"])
+        if site is None:
+            raise Problem(404, "unknown-site", "no site has this key")
+        script = site.script
+        headers = {
+            "Cache-Control": f"public, max-age={_WIDGET_SECONDS}, stale-while-revalidate=86400",
+            "ETag": script.etag,
+            "Vary": "Accept-Encoding",
+            "X-Content-Type-Options": "nosniff",
+            # The script is public, and pages that isolate themselves (COEP) may load it.
+            "Cross-Origin-Resource-Policy": "cross-origin",
+        }
+        if script.etag in request.headers.get("If-None-Match", ""):
+            return web.Response(status=304, headers=headers)
+        body = script.plain
+        if "gzip" in request.headers.get("Accept-Encoding", ""):
+            headers["Content-Encoding"] = "gzip"
+            body = script.compressed
+        return web.Response(body=body, content_type="text/javascript", charset="utf-8", headers=headers)
+
+    async def health(self, _: web.Request) -> web.Response:
+        """Whether leases can be given."""
+        healthy = self._database.healthy
+        return web.json_response(
+            {"status": "ok" if healthy else "store unavailable"}, status=200 if healthy else 503
+        )
+
+    async def demo_page(self, _: web.Request) -> web.Response:
+        """The demo page of the first site."""
+        site = self.sites.first()
+        if site is None:
+            raise Problem(404, "unknown-site", "the configuration has no [[site]]")
+        return demo.page(site)
+
+    async def demo_style(self, _: web.Request) -> web.Response:
+        """The demo page's style sheet."""
+        return demo.style()
+
+
+def public_app(live: LiveConfig, pool: Pool, database: Database) -> web.Application:
+    """The public listener's application.
+
+    Follows `live`: sites, rules and widgets change with each reload; limits and proxies at the next start.
+    """
+    return PublicListener(live, pool, database).application()
+
+
+def _http_problem(error: web.HTTPException) -> Problem:
+    kinds = {404: "not-found", 405: "method-not-allowed", 413: "body-too-large"}
+    headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
+    detail = "no such address" if error.status == 404 else error.reason
+    return Problem(error.status, kinds.get(error.status, "refused"), detail, headers=headers)
