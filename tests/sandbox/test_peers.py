@@ -28,12 +28,17 @@ BASE = 1795352400000  # 2026-11-22T13:00:00Z
 
 
 def test_answered_call() -> None:
-    text = (
-        request(1, "sent", "INVITE") + reply(1.1, "received", "100 Trying")
-        + reply(1.2, "received", "180 Ringing") + reply(1.9, "received", "180 Ringing")
-        + reply(2, "received", "200 OK") + request(2.1, "sent", "ACK") + request(5.5, "received", "BYE") + reply(5.6, "sent", "200 OK", "1 BYE")
-    )  # fmt: skip
-    [call] = read_log(text).values()
+    log = [
+        request(1, "sent", "INVITE"),
+        reply(1.1, "received", "100 Trying"),
+        reply(1.2, "received", "180 Ringing"),
+        reply(1.9, "received", "180 Ringing"),
+        reply(2, "received", "200 OK"),
+        request(2.1, "sent", "ACK"),
+        request(5.5, "received", "BYE"),
+        reply(5.6, "sent", "200 OK", "1 BYE"),
+    ]
+    [call] = read_log("".join(log)).values()
     assert (call.number, call.caller, call.caller_name) == ("+442079460000", "+447700900123", "Ann")
     assert (call.invited_at, call.ringing_at, call.answered_at, call.ended_at) == (
         BASE + 1000, BASE + 1200, BASE + 2000, BASE + 5500,
@@ -42,13 +47,16 @@ def test_answered_call() -> None:
 
 
 def test_refused_cancelled_and_interleaved_calls() -> None:
-    text = (
-        request(1, "sent", "INVITE") + request(1.1, "sent", "INVITE", "b")
-        + reply(1.2, "received", "486 Busy Here", call_id="b") + reply(1.3, "received", "180 Ringing")
-        + request(2, "sent", "CANCEL") + reply(2.1, "received", "200 OK", "1 CANCEL")
-        + reply(2.2, "received", "487 Request Terminated")
-    )  # fmt: skip
-    calls = read_log(text)
+    log = [
+        request(1, "sent", "INVITE"),
+        request(1.1, "sent", "INVITE", "b"),
+        reply(1.2, "received", "486 Busy Here", call_id="b"),
+        reply(1.3, "received", "180 Ringing"),
+        request(2, "sent", "CANCEL"),
+        reply(2.1, "received", "200 OK", "1 CANCEL"),
+        reply(2.2, "received", "487 Request Terminated"),
+    ]
+    calls = read_log("".join(log))
     assert [(call.status, call.cancelled_at) for call in calls.values()] == [(487, BASE + 2000), (486, None)]
     assert not any(call.ended_well for call in calls.values())
 
