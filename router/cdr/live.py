@@ -72,6 +72,7 @@ class LiveCalls:
         self._run = (0, -1)
         self._last_us = 0
         self._lines = 0
+        self._taken = 0
         self.repeated = 0
         self.restarts = 0
 
@@ -188,6 +189,7 @@ class LiveCalls:
             entry = self._entries[linkedid]
             entry.taken = True
             taken.append(entry.state)
+        self._taken += len(taken)
         return taken
 
     @property
@@ -195,11 +197,17 @@ class LiveCalls:
         """How many calls wait to be taken."""
         return len(self._ready)
 
+    @property
+    def unwritten(self) -> int:
+        """How many finished calls are not stored yet."""
+        return len(self._ready) + self._taken
+
     def written(self, linkedids: Iterable[str]) -> None:
         """These calls are stored."""
         names = list(linkedids)
         for linkedid in names:
-            self._entries.pop(linkedid, None)
+            if self._entries.pop(linkedid, None) is not None:
+                self._taken -= 1
         self.remember(names)
 
     def reread_from(self, without: Iterable[str]) -> JournalMark | None:
