@@ -120,14 +120,6 @@ class Privacy(Section):
     keep_visits_days: int = Field(default=90, ge=1, le=3650)
 
 
-class Delivery(Section):
-    """`[[delivery]]`: one destination that is told of finished calls."""
-
-    name: SiteKey
-    kind: Literal["webhook", "ga4", "metrica", "google_ads"]
-    site: tuple[SiteKey, ...] = ()
-
-
 class Config(Section):
     """A whole configuration file."""
 
@@ -144,7 +136,6 @@ class Config(Section):
     geoip: GeoIp = GeoIp()
     privacy: Privacy = Privacy()
     site: tuple[Site, ...] = ()
-    delivery: tuple[Delivery, ...] = ()
 
     @model_validator(mode="after")
     def _sane_across_tables(self) -> "Config":
@@ -157,10 +148,6 @@ class Config(Section):
         for key in keys:
             if keys.count(key) > 1:
                 raise ValueError(f"[[site]] key {key!r} is used twice")
-        for delivery in self.delivery:
-            for key in delivery.site:
-                if key not in keys:
-                    raise ValueError(f"[[delivery]] {delivery.name!r}: site {key!r} is not a [[site]] key")
         if (self.http.public_host, self.http.public_port) == (self.http.admin_host, self.http.admin_port):
             raise ValueError("[http] public_port and admin_port must differ")
         return self

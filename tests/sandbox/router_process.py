@@ -7,10 +7,13 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
+
+from instance import Instance
 
 HOST = "127.0.0.1"
 MAIN_NUMBER = "+442079460000"
@@ -117,6 +120,23 @@ class RouterProcess:
         self.process: subprocess.Popen[bytes] | None = None
         self.log = folder / "router.log"
 
+    @classmethod
+    def beside(cls, sandbox: Instance, folder: Path) -> "RouterProcess":
+        """The router that a sandbox expects, with a journal that begins now."""
+        for journal in sandbox.journal_path.parent.glob(f"{sandbox.journal_path.name}*"):
+            journal.unlink()
+        return cls(
+            folder,
+            agi_port=sandbox.agi_port,
+            ami_port=sandbox.ami_port,
+            journal=sandbox.journal_path,
+            recordings=sandbox.recordings,
+            environment={
+                "LEASELINE_AMI_SECRET": sandbox.ami_secret,
+                "LEASELINE_AMI_DB_SECRET": sandbox.astdb_secret,
+            },
+        )
+
     def command(self, *arguments: str) -> str:
         """The output of `leaseline ARGUMENTS`, which must succeed."""
         done = subprocess.run(
@@ -196,6 +216,21 @@ class RouterProcess:
         )
         with urllib.request.urlopen(request, timeout=5) as answer:
             return json.loads(answer.read() or b"null")
+
+    def status(self, path: str) -> int | None:
+        """The HTTP status of a visitor's request to the public listener; None while nobody listens."""
+        try:
+            self.post(path, {"site": "shop", "url": ORIGIN, "referrer": "", "title": ""})
+        except urllib.error.HTTPError as error:
+            return error.code
+        except OSError:
+            return None
+        return 200
+
+    @property
+    def log_text(self) -> str:
+        """What the router has logged until now."""
+        return self.log.read_text(encoding="utf-8")
 
     def visit(self, **wish: Any) -> dict[str, Any]:
         """A visitor from Google Ads is shown a number: the lease as the widget gets it."""

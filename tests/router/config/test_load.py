@@ -26,7 +26,7 @@ def problems(tmp_path: Path, text: str) -> str:
 
 def test_the_example_equals_the_defaults() -> None:
     config = load_config(Path("config.example.toml"))
-    bare = type(config)(site=config.site, delivery=config.delivery)
+    bare = type(config)(site=config.site)
     assert config == bare
 
 

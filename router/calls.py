@@ -1,0 +1,113 @@
+"""The `calls` role beside one PBX: the journal into CDRs, the AMI, the fallback table."""
+
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from pathlib import PurePosixPath
+
+from prometheus_client.core import Metric
+
+from agi.journal import JournalReader, JournalState
+from pool.database import Database
+from pool.instants import now
+from pool.numbers import NumberRecord
+from pool.service import Pool
+from router.cdr.enrich import Enricher, SiteRules
+from router.cdr.ingest import Ingest
+from router.cdr.ndjson import CdrFile
+from router.config.live import LiveConfig
+from router.metrics import counter, gauge
+from router.routing.numbering import NotANumber, to_e164
+from router.routing.route import NotOurNumber, site_of
+from router.store.calls import CallStore
+from router.web.admin import Check, Readiness
+
+LATE_SECONDS = 30.0
+"""A journal that is read so much later than it is written is not ready."""
+
+
+class CallsRole:
+    """Everything about calls but the FastAGI server."""
+
+    def __init__(self, live: LiveConfig, database: Database, pool: Pool) -> None:
+        config = live.current
+        self._live = live
+        self._calls = CallStore(database)
+        self._journal = JournalReader(config.journal.path)
+        enricher = Enricher(
+            config.node.switch,
+            pool,
+            self._calls,
+            rules=self._rules,
+            e164=self._e164,
+            site_of=self._site_of,
+            now=now,
+        )
+        self._file = CdrFile(config.cdr.path, config.node.switch, self._calls, now=now)
+        self.ingest = Ingest(
+            config.node.switch,
+            self._journal,
+            self._calls,
+            enricher,
+            pool,
+            e164=self._e164,
+            file_size=self._recording_size,
+            now=now,
+            on_written=lambda _: self._file.written(),
+        )
+
+    def services(self) -> Iterator[tuple[str, Callable[[], Awaitable[None]]]]:
+        """What runs for as long as the process does."""
+        yield "ingest", self.ingest.run
+        yield "cdr-file", self._file.run
+
+    def checks(self) -> dict[str, Check]:
+        """Readiness of each part."""
+        return {"journal": self._journal_ready}
+
+    def _journal_ready(self) -> Readiness:
+        if self._journal.state is JournalState.UNREADABLE:
+            return Readiness(False, self._journal.reason)
+        late = self.ingest.counts.lag_seconds
+        return Readiness(late < LATE_SECONDS, f"{self._journal.state}, {late:.1f} s late")
+
+    def figures(self) -> Sequence[Metric]:
+        """Counters and gauges."""
+        counts = self.ingest.counts
+        return [
+            counter("journal_events", "Events read from the journal", counts.events),
+            counter("journal_malformed_lines", "Lines that could not be read", self._journal.lines_malformed),
+            counter("calls_written", "Calls written to the store", counts.written),
+            counter("calls_repaired", "Calls whose end had to be worked out", counts.repaired),
+            counter("calls_unattributed", "Calls with the match `none`", counts.unattributed),
+            counter("ingest_store_failures", "Times that the store could not be used", counts.store_failures),
+            gauge("calls_live", "Calls going on", len(self.ingest.live())),
+            gauge("calls_waiting", "Finished calls that are not stored yet", self.ingest.waiting),
+            gauge("journal_lag_seconds", "How late the journal is read", counts.lag_seconds),
+        ]
+
+    def _rules(self, site_key: str | None) -> SiteRules:
+        config = self._live.current
+        site = config.site_of(site_key) if site_key else None
+        return SiteRules(
+            qualified_seconds=site.qualified_seconds if site else SiteRules().qualified_seconds,
+            unknown_below=config.cdr.unknown_below,
+            lookback_seconds=config.cdr.lookback_hours * 3600,
+        )
+
+    def _e164(self, digits: str) -> str | None:
+        try:
+            return to_e164(digits, self._live.current.asterisk.country)
+        except NotANumber:
+            return None
+
+    def _site_of(self, number: str, record: NumberRecord | None) -> str | None:
+        try:
+            return site_of(self._live.current, number, record)[0].key
+        except NotOurNumber:
+            return None
+
+    def _recording_size(self, path: str) -> int | None:
+        """Bytes of a recording by the PBX's path, which may be mounted elsewhere here: the name decides."""
+        try:
+            return (self._live.current.recordings.folder / PurePosixPath(path).name).stat().st_size
+        except OSError:
+            return None
