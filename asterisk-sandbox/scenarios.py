@@ -95,7 +95,8 @@ Max-Forwards: 70
     offer = _OFFER.format(port="[rtpstream_audio_port]" if audio else "[media_port]")
     patience = _milliseconds(give_up_seconds if cancel_after is None else cancel_after)
     expires = f'timeout="{patience}" ontimeout="cancel"'
-    refusals = [f'<recv response="{code}" optional="true" next="refused"/>\n' for code in _REFUSALS]
+    # SIPp looks at the time-out of the first message it could take next: each needs it.
+    refusals = [f'<recv response="{code}" optional="true" next="refused" {expires}/>\n' for code in _REFUSALS]
     parts = [
         _send(
             f"INVITE {target} SIP/2.0\n" + headers("1 INVITE", "invite", ""),

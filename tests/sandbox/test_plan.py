@@ -206,3 +206,61 @@ def test_extension_digits(either: Instance, router: FakeRouter, number: str, sto
     told = story(either, number)
     assert told.told("LL_EXT")["ext"] == "1234"
     assert told.told("LL_END")["ext"] == "1234"
+
+
+def test_nine_steps_in_two_commands(either: Instance, router: FakeRouter, number: str, story: Tell) -> None:
+    """Eighteen step variables and the rest are more than one MSet takes."""
+    plan = {"LL_NUMBER": number, "LL_SITE": "shop", "LL_ANNOUNCE": "", "LL_WHISPER": "", "LL_RECORD": ""}
+    plan |= {f"LL_D{step}": "PJSIP/agent1" for step in range(1, 9)} | {"LL_D9": "PJSIP/agent2"}
+    plan |= {f"LL_T{step}": "5" for step in range(1, 10)}
+    router.listen(either.agi, router.answer({**plan, "LL_OVERFLOW": "busy", "LL_MS": "0.5"}))
+    with either.agent("agent1", reject=486) as busy, either.agent("agent2", answer_after=0.1):
+        assert either.call(number, seconds=0.2).status == 200
+    assert len(busy.outcomes()) == 8
+    told = story(either, number)
+    assert [told.told("LL_ROUTE")[f"d{step}"] for step in (1, 8, 9)] == [
+        "PJSIP/agent1",
+        "PJSIP/agent1",
+        "PJSIP/agent2",
+    ]
+    end = told.told("LL_END")
+    assert end["att"] == "^".join([*(f"{step}:BUSY:17" for step in range(1, 9)), "9:ANSWER:16"])
+    assert [leg.split("=")[1] for leg in end["sip"].split("^")] == ["486"] * 8 + ["200"]
+
+
+@pytest.mark.parametrize("spoken", ["LL_ANNOUNCE", "LL_WHISPER"])
+def test_caller_leaves_while_a_prompt_plays(
+    either: Instance, router: FakeRouter, number: str, story: Tell, spoken: str
+) -> None:
+    """Nobody talked: only a bridge entered says so, for the whisper runs to its end and DIALSTATUS lies."""
+    router.listen(either.agi, router.answer({"LL_D1": "PJSIP/agent1", spoken: "notice"}))
+    with either.agent("agent1", answer_after=0.1) as agent:
+        outcome = either.call(number, cancel_after=0.8)
+    assert outcome.status == 487
+    told = story(either, number)
+    assert "BRIDGE_ENTER" not in told.events
+    assert len(agent.outcomes()) == (0 if spoken == "LL_ANNOUNCE" else 1)
+
+
+def test_a_channel_that_comes_round_again_starts_anew(
+    either: Instance, router: FakeRouter, number: str, story: Tell
+) -> None:
+    """Nothing of the first plan may be left, and the end is told once."""
+    plans = [
+        {"LL_D1": "PJSIP/agent1", "LL_D2": "PJSIP/agent3", "LL_SITE": "first", "LL_RECORD": "mono"},
+        {"LL_D1": "PJSIP/agent2"},
+    ]
+    router.listen(either.agi, lambda peer: router.answer(plans[len(router.requests) - 1])(peer))
+    with either.agent("agent1", answer_after=0.1), either.agent("agent2", answer_after=0.1) as second:
+        run = either.peers.call(number, seconds=2.5)
+        either.wait_for_journal(
+            lambda lines: lines[-1]["eventtype"] == "BRIDGE_ENTER" and lines[-1]["peer"] != ""
+        )
+        channel = either.journal()[-1]["channel"]
+        either.cli(f"channel redirect {channel} leaseline-in,{number},1")
+        run.wait(20)
+    assert len(second.outcomes()) == 1
+    told = story(either, number)
+    assert told.events.count("LL_ROUTE") == 2
+    end = told.told("LL_END")
+    assert (end["site"], end["file"], end["att"]) == ("", "", "1:ANSWER:16")
