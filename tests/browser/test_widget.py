@@ -1,0 +1,286 @@
+"""The widget on pages of another origin: number formats, changing pages, and everything that can fail."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, expect
+
+from pool.database import StoreUnavailable
+from pool.instants import now
+
+from .conftest import NUMBERS, Site, SiteMaker, recorded
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+SHOWN = "020 7946 0101"
+OURS = [
+    "020 7946 0000",
+    "02079460000",
+    "(020) 7946 0000",
+    "(020) 79460000",
+    "020-7946-0000",
+    "020.7946.0000",
+    "020 794 60000",
+    "020 79 46 00 00",
+    "020/79460000",
+    "020\u00a07946\u00a00000",
+    "020\u20097946\u20090000",
+    "020\u202f7946\u202f0000",
+    "020\u20117946\u20110000",
+    "020 – 7946 – 0000",
+    "20 7946 0000",
+    "+44 20 7946 0000",
+    "+442079460000",
+    "+44 (0)20 7946 0000",
+    "+44 (0) 20 7946 0000",
+    "+44(20)79460000",
+    "+44-20-7946-0000",
+    "+44.20.7946.0000",
+    "(+44) 20 7946 0000",
+    "0044 20 7946 0000",
+    "00442079460000",
+    "44 20 7946 0000",
+]
+NOT_OURS = [
+    "020 7946 0001",
+    "020 7946 00001",
+    "120 7946 0000",
+    "1020 7946 0000",
+    "+49 20 7946 0000",
+    "+1 20 7946 0000",
+    "020 7946 000",
+    "1020794600009",
+    "2026-11-22",
+]
+
+
+async def ready(page: Page, url: str) -> None:
+    """Opens `url` and waits until the widget has its lease and has looked through the page."""
+    await page.goto(url)
+    await page.wait_for_function("window.leaseline && window.leaseline.lease")
+
+
+async def test_every_way_to_write_the_number_and_nothing_else(site: Site) -> None:
+    items = "".join(f"<li>{text}</li>" for text in [*OURS, *NOT_OURS])
+    page = await site.page()
+    await ready(page, site.write("/formats", f"<ul>{items}</ul>"))
+    texts = await page.locator("li").all_text_contents()
+    assert texts == [SHOWN] * len(OURS) + NOT_OURS
+
+
+async def test_text_around_the_number_stays(site: Site) -> None:
+    page = await site.page()
+    body = """<p>Call (020 7946 0000) or 020 7946 0000, 24/7. Ref 12: 020 7946 0000.</p>
+        <p>020 7946 0000 020 7946 0001</p><p>Tel:020 7946 0000</p><p>2 x 020 7946 0000</p>"""
+    await ready(page, site.write("/around", body))
+    assert await page.locator("p").all_text_contents() == [
+        f"Call ({SHOWN}) or {SHOWN}, 24/7. Ref 12: {SHOWN}.",
+        f"{SHOWN} 020 7946 0001",
+        f"Tel:{SHOWN}",
+        f"2 x {SHOWN}",
+    ]
+
+
+async def test_links_and_labels(site: Site) -> None:
+    page = await site.page()
+    body = """<a href="tel:+442079460000">a</a><a href="tel:020-7946-0000">b</a>
+        <a href="TEL:%2B44%2020%207946%200000">c</a>
+        <a href="tel:+442079460001">d</a><a href="tel:%E0%A4%A">e</a><a href="/about?n=02079460000">f</a>
+        <button aria-label="Ring +44 20 7946 0000" title="020 7946 0000">x</button>"""
+    await ready(page, site.write("/links", body))
+    hrefs = await page.locator("a").evaluate_all("all => all.map(one => one.getAttribute('href'))")
+    ours = f"tel:{NUMBERS[0]}"
+    assert hrefs == [ours, ours, ours, "tel:+442079460001", "tel:%E0%A4%A", "/about?n=02079460000"]
+    button = page.locator("button")
+    assert await button.get_attribute("aria-label") == f"Ring {SHOWN}"
+    assert await button.get_attribute("title") == SHOWN
+
+
+async def test_marked_and_excluded_places(make_site: SiteMaker) -> None:
+    site = await make_site(
+        number_slot=[{"name": "leeds", "main_number": "+441134960000", "selector": ".leeds b"}]
+    )
+    page = await site.page()
+    body = """<p id="split"><span data-leaseline="main"><i>020</i> <i>7946</i> 0000</span></p>
+        <p class="leeds"><b>call us</b></p><p id="other">0113 496 0000</p>
+        <p id="off" data-leaseline="off">020 7946 0000</p><textarea>020 7946 0000</textarea>
+        <div id="edit" contenteditable>020 7946 0000</div><script type="text/x">020 7946 0000</script>"""
+    await ready(page, site.write("/marked", body))
+    assert await page.locator("#split").inner_text() == SHOWN
+    second = f"020 7946 {NUMBERS[1][-4:]}"
+    assert await page.locator(".leeds b").inner_text() == second
+    assert await page.locator("#other").inner_text() == second
+    for place in ("#off", "#edit", "script[type='text/x']"):
+        assert await page.locator(place).text_content() == "020 7946 0000"
+    assert await page.locator("textarea").input_value() == "020 7946 0000"
+
+
+async def test_a_page_that_renders_itself_again_keeps_the_number(site: Site) -> None:
+    page = await site.page()
+    body = """<div id="app"></div><script>
+        let n = 0;
+        const app = document.getElementById("app");
+        window.render = () => { app.innerHTML =
+            `<p id="n">${++n}</p><p id="t">020 7946 0000</p><a href="tel:+442079460000">Call</a>`; };
+        window.retext = () => { document.getElementById("t").firstChild.data = "+44 20 7946 0000"; };
+        window.relink = () => { document.querySelector("a").href = "tel:02079460000"; };
+        render();</script>"""
+    await ready(page, site.write("/spa", body))
+    for step in ("render()", "retext()", "relink()", "render()"):
+        await page.evaluate(step)
+        assert await page.locator("#t").inner_text() == SHOWN
+        assert await page.locator("a").get_attribute("href") == f"tel:{NUMBERS[0]}"
+    assert await page.locator("#n").inner_text() == "3"
+
+
+async def test_a_page_that_fights_back_is_not_hung(site: Site) -> None:
+    page = await site.page()
+    body = """<p id="t">020 7946 0000</p><script>
+        window.fights = 0;
+        const text = document.getElementById("t").firstChild;
+        new MutationObserver(() => {
+            if (text.data != "020 7946 0000") { window.fights++; text.data = "020 7946 0000"; }
+        }).observe(document, {subtree: true, characterData: true});</script>"""
+    await ready(page, site.write("/fight", body))
+    await page.wait_for_function("window.fights > 400")
+    assert await page.evaluate("1 + 1") == 2
+    assert await page.evaluate("window.fights") < 1_000
+
+
+async def test_page_views_of_a_single_page_application(site: Site) -> None:
+    page = await site.page()
+    await ready(page, site.write("/app", "<p>020 7946 0000</p>"))
+    async with page.expect_response(lambda answer: "prices" in (answer.request.post_data or "")):
+        await page.evaluate("history.pushState({}, '', '/prices'); document.title = 'Prices'")
+    async with page.expect_response(lambda answer: "/app" in (answer.request.post_data or "")):
+        await page.go_back()
+    (holding,) = await site.pool.holders(NUMBERS[0], None, now(), lookback_seconds=60)
+    views = await site.visits.page_views(holding.visit_id)
+    assert [(view["url"].rsplit("/", 1)[1], view["title"]) for view in views][1] == ("prices", "Prices")
+    assert len(views) == 3
+
+
+async def test_a_click_on_the_number_and_the_goodbye_are_told(site: Site) -> None:
+    page = await site.page()
+    await ready(page, site.write("/click", '<a href="tel:020 7946 0000">020 7946 0000</a>'))
+    await page.evaluate(
+        "document.querySelector('a').addEventListener('click', event => event.preventDefault())"
+    )
+    async with page.expect_response(lambda answer: "tel_click" in (answer.request.post_data or "")):
+        await page.click("a")
+    (holding,) = await site.pool.holders(NUMBERS[0], None, now(), lookback_seconds=60)
+    assert holding.tel_click_at is not None
+    assert holding.left_at is None
+    await page.goto("about:blank")
+    await _until_left(site)
+
+
+async def _until_left(site: Site) -> None:
+    async with asyncio.timeout(10):
+        while True:
+            (holding,) = await site.pool.holders(NUMBERS[0], None, now(), lookback_seconds=60)
+            if holding.left_at is not None:
+                return
+            await asyncio.sleep(0.05)
+
+
+async def test_a_lease_that_is_gone_is_leased_anew_and_swapped_again(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = await site.page()
+    await ready(page, site.write("/again", "<p>020 7946 0000</p>"))
+    await expect(page.locator("p")).to_have_text(SHOWN)
+    original = site.pool.seen
+
+    async def unknown(*_: Any, **__: Any) -> None:
+        monkeypatch.setattr(site.pool, "seen", original)
+
+    monkeypatch.setattr(site.pool, "seen", unknown)
+    await page.context.clear_cookies()
+    await page.evaluate("localStorage.clear(); history.pushState({}, '', '/next')")
+    await expect(page.locator("p")).to_have_text("020 7946 0102")
+
+
+@pytest.mark.parametrize("failing", ["script", "refused", "store", "garbage"])
+async def test_whatever_fails_the_main_number_stays(
+    site: Site, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    body = '<p>020 7946 0000</p><a href="tel:+442079460000">Call</a>'
+    url = site.write("/down", body)
+    page = await site.page()
+    if failing == "script":
+        await page.route("**/widget/*", lambda route: route.abort())
+    elif failing == "refused":
+        await page.route("**/v1/leases", lambda route: route.abort())
+    elif failing == "garbage":
+        answer = {"status": 200, "body": "<html>", "headers": {"Access-Control-Allow-Origin": "*"}}
+        await page.route("**/v1/leases", lambda route: route.fulfill(**answer))
+    else:
+
+        async def gone(*_: Any, **__: Any) -> Any:
+            raise StoreUnavailable("gone")
+
+        monkeypatch.setattr(site.pool, "lease", gone)
+    await page.goto(url, wait_until="networkidle")
+    assert await page.locator("p").inner_text() == "020 7946 0000"
+    assert await page.locator("a").get_attribute("href") == "tel:+442079460000"
+
+
+async def test_nothing_is_asked_or_stored_before_consent(make_site: SiteMaker) -> None:
+    site = await make_site(consent_required=True)
+    page = await site.page()
+    requests = recorded(page)
+    url = site.write("/consent", "<p>020 7946 0000</p>")
+    await page.goto(url, wait_until="networkidle")
+    assert [request.url for request in requests if "/v1/" in request.url] == []
+    assert await page.context.cookies() == []
+    assert await page.evaluate("localStorage.length") == 0
+    await page.evaluate("window.dispatchEvent(new Event('leaseline:consent'))")
+    await expect(page.locator("p")).to_have_text(SHOWN)
+    (cookie,) = await page.context.cookies()
+    assert cookie["name"] == "_leaseline_shop"
+    assert cookie["sameSite"] == "Lax"
+
+
+async def test_ids_of_analytics_and_the_page_are_sent(site: Site) -> None:
+    head = f"""<script>
+        document.cookie = "_ga=GA1.1.1234567890.1700000000";
+        document.cookie = "_ga_ABC123=GS2.1.s1700000042$o1$g0$t1700000042$j60$l0$h0";
+        document.cookie = "_ym_uid=1700000000123456789";
+        window.leaselineParams = {{kind: "landing"}};</script>{site.tag}"""
+    page = await site.page()
+    await ready(page, site.write("/ids", "<p>020 7946 0000</p>", head=head))
+    (holding,) = await site.pool.holders(NUMBERS[0], None, now(), lookback_seconds=60)
+    visit = await site.visits.visit(holding.visit_id)
+    assert visit is not None
+    assert (visit["ga_client_id"], visit["ga_session_id"]) == ("1234567890.1700000000", "1700000042")
+    assert visit["metrica_client_id"] == "1700000000123456789"
+    assert visit["params"] == '{"kind":"landing"}'
+
+
+async def test_a_strict_policy_and_two_tags_do_no_harm(site: Site) -> None:
+    origin = str(site.api.make_url("")).rstrip("/")
+    policy = (
+        f"default-src 'none'; script-src {origin}; connect-src {origin}; require-trusted-types-for 'script'"
+    )
+    head = f'<meta http-equiv="Content-Security-Policy" content="{policy}">{site.tag}{site.tag}'
+    page = await site.page()
+    requests = recorded(page)
+    page.on("console", lambda said: site.problems.append(said.text) if said.type == "error" else None)
+    await page.route("**/favicon.ico", lambda route: route.fulfill(status=204))
+    await ready(page, site.write("/strict", "<p>020 7946 0000</p>", head=head))
+    await expect(page.locator("p")).to_have_text(SHOWN)
+    assert len([request for request in requests if request.url.endswith("/v1/leases")]) == 1
+
+
+async def test_without_a_lease_the_page_stays_as_it_was_written(site: Site) -> None:
+    robot = await site.browser.new_context(user_agent="Mozilla/5.0 (compatible; Googlebot/2.1)")
+    site.contexts.append(robot)
+    page = await site.page(robot)
+    async with page.expect_response("**/v1/leases") as answer:
+        await page.goto(site.write("/robot", "<p>+44 (0)20 7946 0000</p>"))
+    assert (await (await answer.value).json())["lease_id"] is None
+    await page.wait_for_timeout(100)
+    assert await page.locator("p").inner_text() == "+44 (0)20 7946 0000"
+    assert await page.context.cookies() == []
