@@ -161,7 +161,11 @@ def _extra(raw: str) -> Mapping[str, str]:
         return {"unparsed": raw}
     if not isinstance(parsed, dict):
         return {"unparsed": raw}
-    return {key: value if isinstance(value, str) else json.dumps(value) for key, value in parsed.items()}
+    return {key: value if isinstance(value, str) else _text(value) for key, value in parsed.items()}
+
+
+def _text(value: Any) -> str:
+    return str(value) if type(value) is int else json.dumps(value)
 
 
 def _user(text: str) -> Mapping[str, str]:

@@ -68,6 +68,7 @@ class JournalReader:
         self._file: OpenFile | None = None
         self._offset = 0
         self._skipping = False
+        self._more = False
         # By file id: the size up to which it was read, None when that was in an earlier life.
         self._finished: dict[str, int | None] = {}
 
@@ -100,11 +101,15 @@ class JournalReader:
                     self._close_file()
                     self._be(JournalState.UNREADABLE, str(error))
                 if lines:
-                    self._waker.news()
+                    self._waker.news(len(lines))
                     self.caught_up = False
                     position = lines[-1].end
                     yield lines
-                    await asyncio.sleep(0)
+                    if self._more:
+                        await asyncio.sleep(0)
+                        continue
+                    self.caught_up = not self._is_settling()
+                    await self._waker.pause()
                 else:
                     await self._waker.pause(poll=self._is_settling())
         finally:
@@ -175,20 +180,20 @@ class JournalReader:
             return []
         self._be(JournalState.READING, "")
         file.learn_head()
-        status = file.status()
-        if status.st_size < self._offset or not file.has_same_head():
+        chunk = file.read(self._offset, BATCH_BYTES)
+        if not file.has_same_head() or (not chunk and file.status().st_size < self._offset):
             self._on_truncated(file)
             return []
-        chunk = file.read(self._offset, BATCH_BYTES)
+        self._more = len(chunk) == BATCH_BYTES
         end = chunk.rfind(b"\n") + 1
         if end:
             return self._parse(file, chunk[:end])
-        if len(chunk) == BATCH_BYTES:
+        if self._more:
             if not self._skipping:
                 self._malformed(self._offset, "line too long", chunk)
             self._skipping = True
             self._offset += len(chunk)
-        elif self._is_finished(file, status.st_mtime):
+        elif self._is_finished(file):
             self._finish(file, chunk)
         else:
             self.caught_up = file.is_at(self.path)
@@ -215,14 +220,14 @@ class JournalReader:
     def _is_settling(self) -> bool:
         return self._file is not None and not self._file.is_at(self.path)
 
-    def _is_finished(self, file: OpenFile, written_at: float) -> bool:
+    def _is_finished(self, file: OpenFile) -> bool:
         """Whether nothing more will be written: the name is another's, and the last write is a while ago.
 
         A switch that had the file open when it was renamed writes its line to the old one.
         """
         if file.is_at(self.path):
             return False
-        age = time.time() - written_at
+        age = time.time() - file.status().st_mtime
         # An age below zero: the clock was set back.
         return age >= self._settle_seconds or age < -1
 

@@ -38,6 +38,7 @@ class OpenFile:
         self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         self.path = path
         self.head = b""
+        self._file_id = ""
         status = os.fstat(self._fd)
         self.node = (status.st_dev, status.st_ino)
         if not stat.S_ISREG(status.st_mode):
@@ -52,9 +53,7 @@ class OpenFile:
     @property
     def file_id(self) -> str:
         """Its name in a `Position`; "" while it has no whole first line."""
-        if not self.head:
-            return ""
-        return f"{self.node[0]:x}:{self.node[1]:x}:{hashlib.sha256(self.head).hexdigest()[:16]}"
+        return self._file_id
 
     def learn_head(self) -> None:
         """Look at the first line, if that is not known yet."""
@@ -62,6 +61,8 @@ class OpenFile:
             start = os.pread(self._fd, _HEAD_BYTES, 0)
             end = start.find(b"\n") + 1
             self.head = start[:end] if end else start if len(start) == _HEAD_BYTES else b""
+            digest = hashlib.sha256(self.head).hexdigest()[:16]
+            self._file_id = f"{self.node[0]:x}:{self.node[1]:x}:{digest}" if self.head else ""
 
     def has_same_head(self) -> bool:
         return os.pread(self._fd, len(self.head), 0) == self.head
