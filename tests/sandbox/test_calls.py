@@ -180,7 +180,7 @@ def test_a_number_that_nobody_holds_says_so(sandbox: Instance, router: RouterPro
     only(record["attribution"], visit_id=None, source=None)
 
 
-def test_hostile_caller_names_reach_nobody_as_commands(sandbox: Instance, router: RouterProcess) -> None:
+def test_a_hostile_caller_name_is_text_and_nothing_else(sandbox: Instance, router: RouterProcess) -> None:
     number = router.visit()["numbers"][0]["number"]
     name = "Eve|site=evil,x;${SHELL(id)}"
     with sandbox.agent("agent1", answer_after=0.1):
@@ -188,4 +188,4 @@ def test_hostile_caller_names_reach_nobody_as_commands(sandbox: Instance, router
     assert seen.status == 200
     [record] = router.wait_for_cdrs(1)
     only(record, site="shop", result="answered", match="live")
-    assert not set("|${};") & set(record["caller"]["name"] or "")
+    assert record["caller"]["name"] == name
