@@ -31,6 +31,7 @@ SAVE_SECONDS: Final = 5.0
 RETRY_SECONDS: Final = (0.2, 10.0)
 LOCK_SECONDS: Final = 1.0
 TAIL_BYTES: Final = 1 << 16
+MOST_TAIL_BYTES: Final = 1 << 22
 DAY_MS: Final = 86_400_000
 _START: Final = FilePlace(0, "")
 
@@ -141,7 +142,7 @@ class CdrFile:
         return (last.written_at if last else int(self._path.stat().st_mtime * 1000)) // DAY_MS
 
     async def _mended(self, tail: Tail, place: FilePlace) -> FilePlace:
-        """Completes a line that was cut short, where it is the beginning of the next call's; else cuts it off."""
+        """Completes a line that was cut short, where it begins the next call's; else cuts it off."""
         next_calls = await self._store.written_after(self._switch, place, 1)
         line = next_calls[0].record.encode() + b"\n" if next_calls else b""
         if not line.startswith(tail.torn):
@@ -248,7 +249,7 @@ def tail_of(path: Path) -> Tail:
     with file:
         size = start = file.seek(0, os.SEEK_END)
         data = b""
-        while start > 0 and call_id is None:
+        while start > 0 and call_id is None and len(data) < MOST_TAIL_BYTES:
             step = min(TAIL_BYTES, start)
             start -= step
             file.seek(start)

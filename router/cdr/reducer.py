@@ -18,7 +18,6 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from agi.cel import CelEvent
-
 from agi.variables import EVENT_END, EVENT_EXTENSION, EVENT_ROUTE
 from router.cdr.facts import (
     CUT,

@@ -97,14 +97,35 @@ class CallWriter:
 
         Gives those that cannot be written for a reason of their own: logged, and they may be tried again.
         """
+        refused: list[CallState] = []
+        stored: list[CallState] = []
+        for wave in _waves([(state, await self._facts(state)) for state in states]):
+            if await self._write_wave(wave, position, stored):
+                continue
+            # The one that cannot be written must not keep the others.
+            for call in wave:
+                if len(wave) == 1 or not await self._write_wave([call], position, stored):
+                    refused += [call[0]]
+        return refused
+
+    async def _write_wave(
+        self,
+        wave: Sequence[tuple[CallState, CallFacts]],
+        position: Callable[[Sequence[CallState]], JournalMark],
+        stored: list[CallState],
+    ) -> bool:
+        """Writes calls together, and adds them to `stored`; False when one of them cannot be written."""
         pauses = Pauses()
+        states = [state for state, _ in wave]
         finished: list[FinishedCall] = []
         while True:
             try:
-                if len(finished) != len(states):
-                    finished = list(await asyncio.gather(*(self._finished(state) for state in states)))
-                await self._commit(finished, position(states))
-                return []
+                if len(finished) != len(wave):
+                    finishing = (self._finisher.finished(facts) for _, facts in wave)
+                    finished = list(await asyncio.gather(*finishing))
+                await self._commit(finished, position([*stored, *states]))
+                stored += states
+                return True
             except StoreUnavailable as error:
                 self._counts.store_failures += 1
                 log.warning("ingest.store_unavailable", error=str(error), calls=len(states))
@@ -112,14 +133,12 @@ class CallWriter:
             except Exception:
                 if len(states) <= 1:
                     self._counts.refused += 1
-                    linkedid = states[0].linkedid if states else None
-                    log.exception("ingest.call_not_written", linkedid=linkedid, switch=self._switch)
-                    return list(states)
-                break
-        # The one that cannot be written must not keep the others.
-        return [refused for state in states for refused in await self.write([state], position)]
+                    linkedids = [state.linkedid for state in states]
+                    log.exception("ingest.call_not_written", linkedids=linkedids, switch=self._switch)
+                return False
 
-    async def _finished(self, state: CallState) -> FinishedCall:
+    async def _facts(self, state: CallState) -> CallFacts:
+        """What happened in the call; its recording is measured where the journal could not tell its size."""
         path = recording_to_measure(state)
         if path is not None:
             size = await asyncio.to_thread(self._file_size, path)
@@ -132,7 +151,7 @@ class CallWriter:
             lived_us = facts.answered_us + round(recorded.seconds * MICROSECONDS)
             if lived_us > facts.ended_us:
                 facts = finish(cut(state, lived_us, facts.repaired))
-        return await self._finisher.finished(facts)
+        return facts
 
     async def _commit(self, finished: Sequence[FinishedCall], position: JournalMark) -> None:
         now = self._now()
@@ -183,6 +202,20 @@ class CallWriter:
                 self._on_written(cdr)
             except Exception:
                 log.exception("ingest.listener_failed", linkedid=cdr["linkedid"])
+
+
+def _waves(calls: Sequence[tuple[CallState, CallFacts]]) -> list[list[tuple[CallState, CallFacts]]]:
+    """Calls that may be written together: a caller's second call must be able to see the first one stored."""
+    waves: list[list[tuple[CallState, CallFacts]]] = [[]]
+    calls_of: dict[str, int] = {}
+    for call in sorted(calls, key=lambda call: call[1].started_us):
+        caller = call[1].caller_number
+        wave = calls_of.get(caller, 0) if caller else 0
+        calls_of[caller] = wave + 1
+        if wave == len(waves):
+            waves.append([])
+        waves[wave].append(call)
+    return waves
 
 
 class Pauses:
