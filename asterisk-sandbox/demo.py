@@ -89,11 +89,21 @@ class Demo:
         }
         self.origin = f"http://{HOST}:{self.public}"
 
+    @property
+    def settings(self) -> str:
+        """What must stand before a `sandbox` command to reach this sandbox, where a usual port was taken."""
+        usual = {"SANDBOX_SIP_PORT": "5060", "SANDBOX_AMI_PORT": "5038", "SANDBOX_AGI": f"{HOST}:4573"}
+        return "".join(
+            f"{name}={self.environment[name]} "
+            for name, value in usual.items()
+            if self.environment[name] != value
+        )
+
     def prepare(self) -> None:
-        """A fresh folder with a configuration, numbers and an empty store."""
+        """A fresh folder with configuration, numbers and empty store; a sandbox with an empty journal."""
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
-        self._run([str(SANDBOX), "down"], "stop an earlier sandbox")
+        self._run([str(SANDBOX), "down", "--clean"], "stop an earlier sandbox")
         self._run([str(SANDBOX), "up"], "start the sandbox")
         (self.folder / "config.toml").write_text(self._config(), encoding="utf-8")
         (self.folder / "numbers.csv").write_text("\n".join(["number", *NUMBERS, ""]), encoding="utf-8")
@@ -281,7 +291,7 @@ def run(demo: Demo, once: bool) -> None:
         say(f"demo page:  {demo.origin}/demo?{CAMPAIGN}")
         say(f"admin:      http://{HOST}:{demo.admin}/")
         say(f"CDRs:       tail -F {demo.folder / 'cdr.ndjson'}")
-        say(f"call it:    asterisk-sandbox/sandbox call {number} --from {CALLER}")
+        say(f"call it:    {demo.settings}asterisk-sandbox/sandbox call {number} --from {CALLER}")
         say("Ctrl-C ends everything")
         router.wait()
         raise DemoError(f"the router ended with {router.returncode}: see {demo.folder / 'router.log'}")
