@@ -45,7 +45,7 @@ def status(path: Path, site: str | None, hours: int, output_format: str) -> None
     print_rows(_numbers(found), ("pool", "site", *STATES), output_format)
     if output_format == "table":
         click.echo()
-        print_rows(_served(found), ("pool", "site", *RUNGS), output_format)
+        print_rows(_served(found), ("pool", "for_site", *RUNGS), output_format)
         coverage = "no visit yet" if found.coverage is None else f"{found.coverage:.1%}"
         click.echo(f"\ncoverage in {hours} h: {coverage} (visits that were shown a number of their own)")
         click.echo(f"retired: {found.retired}")
@@ -59,4 +59,4 @@ def _numbers(found: PoolStatus) -> Iterator[dict[str, Any]]:
 def _served(found: PoolStatus) -> Iterator[dict[str, Any]]:
     for (site, name), counts in sorted(found.served.items()):
         by_name = {rung.value: slots for rung, slots in counts.items()}
-        yield {"pool": name, "site": site, **{rung: by_name.get(rung, 0) for rung in RUNGS}}
+        yield {"pool": name, "for_site": site, **{rung: by_name.get(rung, 0) for rung in RUNGS}}
