@@ -1,6 +1,7 @@
 """A process that ingests a journal into SQLite and `cdr.ndjson` until it is killed: `python -m … FOLDER`."""
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 
@@ -50,6 +51,7 @@ async def main(folder: Path) -> None:
         now=now,
         on_written=lambda cdr: file.written(),
     )
+    (folder / f"ready-{os.getpid()}").touch()
     await asyncio.gather(ingesting.run(), file.run())
 
 
