@@ -302,6 +302,8 @@ def main() -> int:
     parser.add_argument("--once", action="store_true", help="end after the CDR")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # Also where a shell started this in the background, with SIGINT ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     demo = Demo()
     try:
         run(demo, arguments.once)
