@@ -18,6 +18,7 @@ from router.metrics import counter, gauge
 from router.routing.numbering import NotANumber, to_e164
 from router.routing.route import NotOurNumber, site_of
 from router.store.calls import CallStore
+from router.switch import Switch
 from router.web.admin import Check, Readiness
 
 LATE_SECONDS = 30.0
@@ -54,14 +55,19 @@ class CallsRole:
             on_written=lambda _: self._file.written(),
         )
 
+        self._switch = Switch(live, database, self.ingest, self._journal) if config.ami.enabled else None
+
     def services(self) -> Iterator[tuple[str, Callable[[], Awaitable[None]]]]:
         """What runs for as long as the process does."""
         yield "ingest", self.ingest.run
         yield "cdr-file", self._file.run
+        if self._switch is not None:
+            yield from self._switch.services()
 
     def checks(self) -> dict[str, Check]:
         """Readiness of each part."""
-        return {"journal": self._journal_ready}
+        checks = {"journal": self._journal_ready}
+        return checks | self._switch.checks() if self._switch is not None else checks
 
     def _journal_ready(self) -> Readiness:
         if self._journal.state is JournalState.UNREADABLE:
@@ -73,6 +79,7 @@ class CallsRole:
         """Counters and gauges."""
         counts = self.ingest.counts
         return [
+            *(self._switch.figures() if self._switch is not None else ()),
             counter("journal_events", "Events read from the journal", counts.events),
             counter("journal_malformed_lines", "Lines that could not be read", self._journal.lines_malformed),
             counter("calls_written", "Calls written to the store", counts.written),

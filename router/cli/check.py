@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from router.cli.session import configuration
+from router.cli.session import configuration, missing_secrets
 
 
 @click.command()
@@ -14,5 +14,7 @@ def check(path: Path) -> None:
     config = configuration(path)
     sites = ", ".join(site.key for site in config.site) or "none"
     click.echo(f"{path}: good. Sites: {sites}.")
+    for problem in missing_secrets(config):
+        click.echo(f"note: {problem}", err=True)
     if not config.site:
         click.echo("There is no [[site]] yet: every call takes the fallback.", err=True)

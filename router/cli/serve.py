@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from pool.database import open_database
-from router.cli.session import configuration
+from router.cli.session import configuration, missing_secrets
 from router.config.live import LiveConfig
 from router.log import set_up_logging
 from router.service import Role, Service
@@ -28,6 +28,9 @@ def serve(path: Path, role: str) -> None:
         database = await open_database(config.storage.url)
         await Service(live, Role(role), database).run()
 
+    problems = missing_secrets(config) if role != Role.WEB else []
+    if problems:
+        raise click.ClickException("\n".join(f"{path}: {problem}" for problem in problems))
     try:
         with asyncio.Runner(loop_factory=_fast_loop()) as runner:
             runner.run(run())

@@ -24,6 +24,17 @@ def configuration(path: Path) -> Config:
         raise click.ClickException(str(error)) from error
 
 
+def missing_secrets(config: Config) -> list[str]:
+    """What is wrong with the AMI's secrets: where each is looked for, and that it is not there."""
+    problems = []
+    for key in ("secret", "fallback_secret") if config.ami.enabled else ():
+        try:
+            getattr(config.ami, key).read()
+        except LookupError as error:
+            problems.append(f"[ami] key {key}: {error} ([ami] enabled = false does without)")
+    return problems
+
+
 def run(work: Coroutine[Any, Any, Result]) -> Result:
     """The result of `work`; ends the command when the store cannot be used."""
     try:

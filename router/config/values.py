@@ -38,7 +38,7 @@ class Secret(Section):
         return self
 
     def read(self) -> str:
-        """The secret itself, without surrounding white space.
+        """The secret, without surrounding white space.
 
         Raises LookupError naming the variable or file when it is missing or empty.
         """

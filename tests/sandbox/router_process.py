@@ -52,6 +52,7 @@ url = "sqlite:///store/leaseline.db"
 port = {agi_port}
 [ami]
 port = {ami_port}
+witness = "{witness}"
 [http]
 public_port = {public_port}
 admin_port = {admin_port}
@@ -98,6 +99,7 @@ class RouterProcess:
         journal: Path,
         recordings: Path,
         environment: dict[str, str],
+        witness: str = "auto",
     ) -> None:
         self.folder = folder
         (folder / "store").mkdir()
@@ -113,6 +115,7 @@ class RouterProcess:
                 admin_port=self.admin_port,
                 journal=journal,
                 recordings=recordings,
+                witness=witness,
             ),
             encoding="utf-8",
         )
@@ -121,15 +124,18 @@ class RouterProcess:
         self.log = folder / "router.log"
 
     @classmethod
-    def beside(cls, sandbox: Instance, folder: Path) -> "RouterProcess":
-        """The router that a sandbox expects, with a journal that begins now."""
-        for journal in sandbox.journal_path.parent.glob(f"{sandbox.journal_path.name}*"):
-            journal.unlink()
+    def beside(
+        cls, sandbox: Instance, folder: Path, *, witness: str = "auto", journal: Path | None = None
+    ) -> "RouterProcess":
+        """The router that a sandbox expects, with a journal that begins now (or another journal)."""
+        for file in sandbox.journal_path.parent.glob(f"{sandbox.journal_path.name}*"):
+            file.unlink()
         return cls(
             folder,
             agi_port=sandbox.agi_port,
             ami_port=sandbox.ami_port,
-            journal=sandbox.journal_path,
+            journal=journal or sandbox.journal_path,
+            witness=witness,
             recordings=sandbox.recordings,
             environment={
                 "LEASELINE_AMI_SECRET": sandbox.ami_secret,

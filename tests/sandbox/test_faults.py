@@ -142,6 +142,28 @@ def test_asterisk_killed_in_mid_call(sandbox: Instance, router: RouterProcess) -
     assert (after["result"], after["repaired"]) == ("answered", None)
 
 
+@pytest.mark.parametrize("journal", ["both witnesses", "the AMI alone"])
+def test_the_second_witness_makes_the_same_record(sandbox: Instance, tmp_path: Path, journal: str) -> None:
+    elsewhere = None if journal == "both witnesses" else tmp_path / "no-journal.csv"
+    process = RouterProcess.beside(sandbox, tmp_path, witness="on", journal=elsewhere)
+    process.import_numbers()
+    try:
+        process.start()
+        number = process.visit()["numbers"][0]["number"]
+        wait_for("the witness", lambda: True if "switch.witness_on" in process.log_text else None)
+        with sandbox.agent("agent1", answer_after=0.5):
+            seen = sandbox.call(number, caller=CALLER, seconds=2)
+        [record] = process.wait_for_cdrs(1)
+    finally:
+        process.end()
+    # Over AMI instants are whole seconds; the journal's are exact.
+    tolerance = 0.15 if elsewhere is None else 1.1
+    assert (record["result"], record["match"], record["repaired"]) == ("answered", "live", None)
+    assert (record["hung_up_by"], record["answered_by"]) == ("caller", "PJSIP/agent1")
+    assert record["talk_seconds"] == pytest.approx((seen.ended_at - seen.answered_at) / 1000, abs=tolerance)
+    assert [leg["sip_status"] for leg in record["legs"]] == [200]
+
+
 def test_every_router_process_gone_and_back_while_calls_come(
     sandbox: Instance, router: RouterProcess
 ) -> None:
