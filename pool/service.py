@@ -213,6 +213,7 @@ class Pool:
         """Numbers (E.164) that are not to be given any more. Who holds one keeps it, and calls to it go on
         being routed and attributed. Gives how many were not retired before; raises UnknownNumbers.
         """
+        self._known.clear()
         return await self._inventory.retire(numbers, checked(at))
 
     async def move(
@@ -221,6 +222,7 @@ class Pool:
         """Numbers to another pool, or to a site (dynamic: its queue, "" for the base; else its owner). They
         join at the queue's tail; who holds one keeps it. Gives how many moved; raises UnknownNumbers.
         """
+        self._known.clear()
         return await self._inventory.move(numbers, checked(at), pool=pool, site=site)
 
     async def status(

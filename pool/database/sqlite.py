@@ -40,6 +40,9 @@ _PASSING = frozenset(
 """After these the connection is still good."""
 
 
+CLOSE_SECONDS = 5.0
+
+
 class SqliteAdapter(AioSQLiteAdapter):
     """aiosql's adapter with one trip to aiosqlite's thread per query instead of three."""
 
@@ -121,7 +124,7 @@ class SqliteDatabase(Database):
                         yield Reading(connection, self.translating)
                     except BaseException:
                         # A statement may still be running: a fresh connection is cheaper than finding out.
-                        await self._give_up(connection)
+                        await self._give_up(connection, busy=True)
                         raise
             if generation == self._generation:
                 self._idle_readers.append(connection)
@@ -136,7 +139,7 @@ class SqliteDatabase(Database):
             await connection.commit()
         except asyncio.CancelledError:
             # Nothing may be awaited from a thread that does not answer; closing rolls back.
-            await self._give_up_connections()
+            await self._give_up_connections(busy=True)
             raise
         except Exception as error:
             if _is_lasting(error) or _is_lasting(error.__cause__):
@@ -160,6 +163,8 @@ class SqliteDatabase(Database):
         """The open writer; call it with `_writing` held."""
         if self._writer is not None and self._is_another_file():
             await self._give_up_connections()
+            # SQLite removes its -wal file by name as it closes: not the one of the file that came instead.
+            await self._closed_connections()
         if self._writer is None:
             writer = await self._connect()
             try:
@@ -225,18 +230,25 @@ class SqliteDatabase(Database):
             return None
         return status.st_dev, status.st_ino
 
-    async def _give_up_connections(self) -> None:
+    async def _give_up_connections(self, *, busy: bool = False) -> None:
         self._generation += 1
+        await self._give_up_readers()
         if self._writer is not None:
             writer, self._writer = self._writer, None
-            await self._give_up(writer)
+            await self._give_up(writer, busy=busy)
+
+    async def _give_up_readers(self) -> None:
         while self._idle_readers:
             await self._give_up(self._idle_readers.pop())
 
-    async def _give_up(self, connection: aiosqlite.Connection) -> None:
-        """Ends what the connection is doing and has it closed, without waiting for its thread."""
-        with suppress(ValueError, sqlite3.Error):  # it was never open, or is closed already
-            await connection.interrupt()
+    async def _give_up(self, connection: aiosqlite.Connection, *, busy: bool = False) -> None:
+        """Has the connection closed without waiting for its thread; ends first what a `busy` one is doing.
+
+        Not otherwise: an interrupted connection closes without tidying its -wal file away.
+        """
+        if busy:
+            with suppress(ValueError, sqlite3.Error):  # it was never open, or is closed already
+                await connection.interrupt()
         future = connection.stop()
         if future is not None:
             self._closing.add(future)
@@ -245,9 +257,15 @@ class SqliteDatabase(Database):
     async def _disconnect(self) -> None:
         self._closed = True
         async with self._writing:
+            # The last to close tidies the -wal file away, which a reader may not.
+            await self._give_up_readers()
+            await self._closed_connections()
             await self._give_up_connections()
+        await self._closed_connections()
+
+    async def _closed_connections(self) -> None:
         if self._closing:
-            await asyncio.wait(self._closing, timeout=5.0)
+            await asyncio.wait(self._closing, timeout=CLOSE_SECONDS)
 
     def _translated(self, error: BaseException) -> StoreUnavailable | StoreConflict | None:
         if isinstance(error, sqlite3.Error) and _primary_code(error) in _UNAVAILABLE:
