@@ -16,6 +16,9 @@ HERE = Path(__file__).resolve().parent
 PROMPTS = HERE / "prompts"
 """Folder of the prompts (8 kHz mono wav): installed as `leaseline/` in Asterisk's sounds folder."""
 
+DIALPLAN_VERSION = "1"
+"""The contract of variables and user events with the router; the global LL_DIALPLAN says it to `doctor`."""
+
 _TARGET = r"PJSIP/[+]?[A-Za-z0-9_.-]+(@[A-Za-z0-9_.-]+)?"
 DIAL_STRING = f"^{_TARGET}(&{_TARGET})*$"
 """What may be dialed; the same text is a Python pattern and Asterisk's REGEX() (POSIX extended)."""
@@ -174,6 +177,7 @@ def _tokens(s: DialplanSettings) -> Mapping[str, str]:
     """The value of each `@TOKEN@` in the templates."""
     return {
         "DIAL_STRING": DIAL_STRING,
+        "LL_DIALPLAN": DIALPLAN_VERSION,
         "LL_AGI": s.agi_url,
         "LL_AGI_SECONDS": f"{s.agi_seconds:g}",
         "LL_FALLBACK": s.fallback,
