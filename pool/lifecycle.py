@@ -102,10 +102,8 @@ def hold_until_at(hold: Hold, at: Instant) -> Instant:
     anchor_at = hold.anchor_at
     if hold.call_at is not None:
         anchor_at = max(anchor_at, min(at, hold.call_at + LONGEST_CALL_SECONDS * SECOND))
-    until_at = anchor_at + hold.freeze_seconds * SECOND
-    if hold.left_at is None:
-        return max(until_at, _silent_at(hold))
-    return until_at
+    # A freeze shorter than the grace must not end a live lease.
+    return max(anchor_at + hold.freeze_seconds * SECOND, _silent_at(hold))
 
 
 def free_at(hold: Hold, at: Instant, rest_seconds: int) -> Instant:

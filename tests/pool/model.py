@@ -16,7 +16,7 @@ class ModelLease:
     given_on: bool = False
 
     def until_at(self) -> int:
-        return max(self.anchor_at + FREEZE, 0 if self.left else self.seen_at + GRACE)
+        return max(self.anchor_at + FREEZE, self.seen_at + GRACE)
 
     def is_over(self, at: int) -> bool:
         return self.given_on or at >= self.until_at()

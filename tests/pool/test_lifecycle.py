@@ -104,6 +104,5 @@ def test_no_sign_at_any_instant_shortens_a_hold(signs: list[tuple[Event, int]]) 
             hold = lifecycle.apply(hold, event, at)
         except LeaseIsOver:
             continue
-        if event is not Event.LEFT:  # leaving ends the grace, which may outlast a short freeze
-            assert lifecycle.hold_until_at(hold, FROM) >= before
+        assert lifecycle.hold_until_at(hold, FROM) >= before
         assert lifecycle.hold_until_at(hold, at) >= hold.anchor_at + FREEZE

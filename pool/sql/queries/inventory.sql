@@ -50,7 +50,7 @@ WITH held AS (
 bounded AS (
     SELECT pool, site, free_at, left_at, silent_at,
         CASE WHEN over_at IS NOT NULL THEN over_at
-             WHEN left_at IS NULL AND silent_at > frozen_until_at THEN silent_at
+             WHEN silent_at > frozen_until_at THEN silent_at
              ELSE frozen_until_at END AS until_at
     FROM held
 )
