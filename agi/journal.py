@@ -127,8 +127,9 @@ class JournalReader:
         """Rename the live file away; None when there is nothing in it. Raises OSError."""
         return rotate(self.path)
 
-    def delete_consumed(self, before: Position) -> list[Path]:
-        """Delete the files renamed by `rotate` that lie wholly before ``before``, and tell which those were.
+    def delete_consumed(self, before: Position, *, kept_seconds: float = 0.0) -> list[Path]:
+        """Delete the files renamed by `rotate` that lie wholly before ``before`` and were last written
+        ``kept_seconds`` ago or longer, and tell which those were.
 
         A file that has grown since it was finished stays, and is told in the log. Raises OSError, ValueError.
         """
@@ -144,6 +145,8 @@ class JournalReader:
                     "journal file grew after it was read", path=str(file), offset=finished_at, size=size
                 )
             elif is_ours(file, self.path) and file_id in self._finished:
+                if time.time() - file.stat().st_mtime < kept_seconds:
+                    continue
                 file.unlink()
                 del self._finished[file_id]
                 deleted.append(file)

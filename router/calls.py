@@ -1,11 +1,14 @@
 """The `calls` role beside one PBX: the journal into CDRs, the AMI, the fallback table."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
+import structlog
 from prometheus_client.core import Metric
 
 from agi.journal import JournalReader, JournalState
+from agi.journal_files import Position
 from pool.database import Database
 from pool.instants import now
 from pool.numbers import NumberRecord
@@ -13,6 +16,7 @@ from pool.service import Pool
 from router.cdr.enrich import Enricher, SiteRules
 from router.cdr.ingest import Ingest
 from router.cdr.ndjson import CdrFile
+from router.cdr.record import Cdr
 from router.config.live import LiveConfig
 from router.metrics import counter, gauge
 from router.routing.numbering import NotANumber, to_e164
@@ -21,6 +25,9 @@ from router.store.calls import CallStore
 from router.switch import Switch
 from router.web.admin import Check, Readiness
 
+log = structlog.get_logger(__name__)
+
+KEEP_SECONDS = 30.0
 LATE_SECONDS = 30.0
 """A journal that is read so much later than it is written is not ready."""
 
@@ -52,7 +59,7 @@ class CallsRole:
             e164=self._e164,
             file_size=self._recording_size,
             now=now,
-            on_written=lambda _: self._file.written(),
+            on_written=self._written,
         )
 
         self._switch = Switch(live, database, self.ingest, self._journal) if config.ami.enabled else None
@@ -61,8 +68,24 @@ class CallsRole:
         """What runs for as long as the process does."""
         yield "ingest", self.ingest.run
         yield "cdr-file", self._file.run
+        yield "journal-files", self._keep_journal
         if self._switch is not None:
             yield from self._switch.services()
+
+    async def _keep_journal(self) -> None:
+        """Rotate the journal when it is long, delete what is stored and old enough."""
+        while True:
+            await asyncio.sleep(KEEP_SECONDS)
+            wanted = self._live.current.journal
+            if _size(wanted.path) >= wanted.rotate_megabytes * 1024 * 1024:
+                log.info("journal.rotated", path=str(self._journal.rotate()))
+            mark = await self._calls.position(self._live.current.node.switch)
+            if mark is None:
+                continue
+            position = Position(mark.file_id, mark.byte_offset, mark.path)
+            kept_seconds = wanted.keep_days * 86_400
+            for file in self._journal.delete_consumed(position, kept_seconds=kept_seconds):
+                log.info("journal.deleted", path=str(file))
 
     def checks(self) -> dict[str, Check]:
         """Readiness of each part."""
@@ -91,6 +114,18 @@ class CallsRole:
             gauge("journal_lag_seconds", "How late the journal is read", counts.lag_seconds),
         ]
 
+    def _written(self, cdr: Cdr) -> None:
+        self._file.written()
+        log.info(
+            "call.ended",
+            linkedid=cdr["linkedid"],
+            call_id=cdr["id"],
+            number=cdr["number"],
+            result=cdr["result"],
+            match=cdr["match"],
+            confidence=cdr["confidence"],
+        )
+
     def _rules(self, site_key: str | None) -> SiteRules:
         config = self._live.current
         site = config.site_of(site_key) if site_key else None
@@ -118,3 +153,10 @@ class CallsRole:
             return (self._live.current.recordings.folder / PurePosixPath(path).name).stat().st_size
         except OSError:
             return None
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from router.log import set_up_logging
+
 # Where each command lives. Modules are imported when they are run: `--help` and small commands start fast.
 COMMANDS = {
     "serve": ("router.cli.serve", "serve"),
@@ -46,3 +48,4 @@ class Commands(click.Group):
 def main(context: click.Context, path: Path) -> None:
     """Dynamic call tracking that lives beside Asterisk."""
     context.obj = path
+    set_up_logging("warning", "auto")
