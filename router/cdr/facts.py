@@ -65,7 +65,10 @@ class Fact(NamedTuple):
 
     def get(self, name: str) -> str:
         """A detail, or the empty string."""
-        return next((value for key, value in self.detail if key == name), "")
+        for key, value in self.detail:
+            if key == name:
+                return value
+        return ""
 
 
 @dataclass(frozen=True, slots=True)

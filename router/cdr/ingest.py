@@ -26,7 +26,7 @@ from router.store.calls import JournalMark
 
 log = structlog.get_logger(__name__)
 
-GATHER_SECONDS: Final = 0.1
+GATHER_SECONDS: Final = 0.2
 """Calls that end within this time of one another share a transaction."""
 MOST_IN_BATCH: Final = 100
 MOST_WAITING: Final = 1_000

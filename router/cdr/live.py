@@ -145,9 +145,13 @@ class LiveCalls:
             self._cut_former(event.at_us, second)
 
     def _cut_former(self, before_us: int, second: int) -> None:
-        """Every call from before `second` ended with its switch, at the latest when that began anew."""
+        """Every call from before `second` ended with its switch, at the latest when that began anew.
+
+        But not one that the journal never told of: the second witness may be ahead of it.
+        """
         for linkedid, entry in list(self._entries.items()):
-            if not entry.taken and linkedid not in self._ready and epoch(linkedid) < second:
+            going_on = not entry.taken and linkedid not in self._ready and entry.mark is not None
+            if going_on and epoch(linkedid) < second:
                 lived_us = max(entry.last_us, entry.alive_us, min(self._last_us, before_us))
                 self._cut(linkedid, entry, min(lived_us, max(before_us, entry.last_us)), "switch-restarted")
 
