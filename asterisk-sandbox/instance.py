@@ -21,7 +21,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from peers import AGENTS, CARRIER, Outcome, Peers, Run, free_port
+from peers import AGENTS, CARRIER, Peers, Run, free_port
+from wire import Outcome
 
 HERE = Path(__file__).resolve().parent
 SCRIPT = HERE / "sandbox"

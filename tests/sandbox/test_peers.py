@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 from instance import SCRIPT
-from peers import read_log
+from wire import read_log
 
 
 def message(second: float, way: str, sip: str) -> str:
