@@ -1,4 +1,4 @@
-"""What SIPp saw on the wire: its message log read into one outcome a call. Instants are epoch milliseconds."""
+"""What SIPp saw on the wire: its message log read into one outcome a call. Instants are epoch ms."""
 
 from __future__ import annotations
 
