@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final, NamedTuple, TypeVar
-from urllib.parse import SplitResult, parse_qsl, urlsplit
+from urllib.parse import SplitResult, unquote_plus, urlsplit
 
 from router.attribution.sources import (
     ASSISTANT_HOSTS,
@@ -30,6 +30,7 @@ URL_CAP: Final = 2048
 """Characters kept of a URL."""
 _PARSED_CAP: Final = 16_384
 _PARAMETERS_CAP: Final = 200
+_REMEMBERED_CAP: Final = 256
 
 # C0, DEL, C1 and the two Unicode line separators: they break log lines and CSV rows. Lone surrogates
 # cannot be stored as UTF-8 at all.
@@ -60,10 +61,18 @@ class Origin(NamedTuple):
     term: str = ""
 
 
+class Referrer(NamedTuple):
+    """A referrer understood: the host that sent the visitor and what that says."""
+
+    host: str
+    origin: Origin
+
+
 def cleaned(text: str, cap: int = TEXT_CAP) -> str:
     """`text` without control characters, at most `cap` characters of it, outer blanks stripped."""
-    text = text[: cap * 2] if len(text) > cap else text
-    if _CONTROL.search(text):
+    if len(text) > cap:
+        text = text[: cap * 2]
+    if not text.isprintable():  # far quicker than the expression, and nearly always enough
         text = _CONTROL.sub("", text)
     return text.strip()[:cap]
 
@@ -74,9 +83,8 @@ def attribution_of(url: str, referrer: str, own_hosts: Iterable[str] = ()) -> At
     A referrer on the landing page's own host, or on one of `own_hosts` (lower case), tells nothing: the
     visit is then direct unless its tags say otherwise. Never raises.
     """
-    page = _split(url)
-    tags, clicks = _tags(page)
-    came_from = _origin(referrer, page, own_hosts)
+    tags, clicks = _tags(url) if "=" in url else (_NO_CLICKS, _NO_CLICKS)
+    came_from = _origin(referrer, url, own_hosts) if referrer else None
     clicked = next((known for name, known in CLICK_IDS.items() if name in clicks), None) if clicks else None
     source = tags.get("utm_source", "")
     medium = tags.get("utm_medium", "")
@@ -113,57 +121,65 @@ def _split(url: str) -> SplitResult | None:
     return parts
 
 
-def _tags(page: SplitResult | None) -> tuple[dict[str, str], dict[str, str]]:
+def _tags(url: str) -> tuple[dict[str, str], dict[str, str]]:
     """The page's UTM tags and its click ids, first non-empty value of each.
 
     A single-page application may keep them behind `#`: looked at when the query has none.
     """
-    if page is None:
-        return _NO_CLICKS, _NO_CLICKS
-    for part in (page.query, page.fragment.rpartition("?")[2]):
-        if not part or "=" not in part:
-            continue
+    address, _, fragment = url[:_PARSED_CAP].partition("#")
+    for part in (address.partition("?")[2], fragment.rpartition("?")[2]):
         tags: dict[str, str] = {}
         clicks: dict[str, str] = {}
-        for name, value in _parameters(part):
+        for parameter in part.split("&", _PARAMETERS_CAP)[:_PARAMETERS_CAP]:
+            name, _, value = parameter.partition("=")
             key = name.lower()
-            if key.startswith("utm_"):
-                tags.setdefault(key, cleaned(value))
-            elif key in CLICK_IDS:
-                clicks.setdefault(key, cleaned(value))
+            if not value or (key not in CLICK_IDS and not key.startswith("utm_")):
+                continue
+            value = cleaned(_unquoted(value))
+            if value:
+                (clicks if key in CLICK_IDS else tags).setdefault(key, value)
         if tags or clicks:
             return tags, clicks
     return _NO_CLICKS, _NO_CLICKS
 
 
-def _parameters(query: str) -> list[tuple[str, str]]:
-    """Names and values, without empty ones. Invalid UTF-8 becomes U+FFFD; past the cap none are read."""
-    if query.count("&") >= _PARAMETERS_CAP:
-        query = "&".join(query.split("&", _PARAMETERS_CAP)[:_PARAMETERS_CAP])
-    return parse_qsl(query, errors="replace")
+def _unquoted(value: str) -> str:
+    """A query's value decoded; invalid UTF-8 becomes U+FFFD."""
+    return unquote_plus(value, errors="replace") if "%" in value or "+" in value else value
 
 
-def _origin(referrer: str, page: SplitResult | None, own_hosts: Iterable[str]) -> Origin | None:
-    if not referrer:
+def _origin(referrer: str, url: str, own_hosts: Iterable[str]) -> Origin | None:
+    # Most referrers are a bare origin, the same few thousand again and again. Long ones would fill memory.
+    known = _referred(referrer) if len(referrer) <= _REMEMBERED_CAP else _referred.__wrapped__(referrer)
+    if known is None or known.host in own_hosts:
         return None
+    page = _split(url)
+    return None if page is not None and page.hostname == known.host else known.origin
+
+
+@lru_cache(maxsize=4096)
+def _referred(referrer: str) -> Referrer | None:
     parts = _split(referrer)
     host = parts.hostname if parts else None
     if parts is None or not host or parts.scheme not in {"http", "https", "android-app"}:
         return None
     host = cleaned(host.rstrip("."), TEXT_CAP)
-    if not host or host in own_hosts or (page is not None and host == page.hostname):
+    if not host:
         return None
     engine = _search_engine(host)
-    if engine is not None:
-        return Origin(engine.source, "organic", _searched(parts.query, engine))
-    return _site(host)
+    if engine is None:
+        return Referrer(host, _site(host))
+    return Referrer(host, Origin(engine.source, "organic", _searched(parts.query, engine)))
 
 
 def _searched(query: str, engine: SearchEngine) -> str:
     if not query or not engine.terms:
         return ""
-    found = dict(reversed(_parameters(query)))
-    return next((cleaned(found[name]) for name in engine.terms if name in found), "")
+    for parameter in query.split("&", _PARAMETERS_CAP)[:_PARAMETERS_CAP]:
+        name, _, value = parameter.partition("=")
+        if value and name in engine.terms:
+            return cleaned(_unquoted(value))
+    return ""
 
 
 @lru_cache(maxsize=4096)

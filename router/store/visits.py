@@ -1,10 +1,11 @@
 """Visitors, visits and page views in the store."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import Final, NamedTuple
+
+from pydantic_core import to_json
 
 from pool.database import Database, Row, Transaction
 from pool.leases import Attachment, Lease
@@ -68,9 +69,10 @@ class VisitStore:
         fresh = [(lease, arrival) for lease, arrival in arrivals if not lease.revived]
         if fresh:
             # One order everywhere: two routers' transactions may wait for one another, but never in a ring.
-            visitors = sorted((_visitor_row(*pair) for pair in fresh), key=_by_visitor)
-            await transaction.many(self._queries.upsert_visitor, visitors)
-            await transaction.many(self._queries.add_visit, [_visit_row(*pair) for pair in fresh])
+            visitors = sorted(_visitor_row(*pair) for pair in fresh)
+            await transaction.run(self._queries.upsert_visitors, rows=_json(visitors))
+            visits = [_visit_row(*pair) for pair in fresh]
+            await transaction.run(self._queries.add_visits, rows=_json(visits))
         if len(fresh) < len(arrivals):
             touched = sorted(
                 (
@@ -115,39 +117,52 @@ class VisitStore:
         return [None] * len(views)
 
     async def _write_views(self, transaction: Transaction, views: Iterable[PageView]) -> None:
-        await transaction.many(
-            self._queries.add_page_view,
-            [{**view._asdict(), "url_hash": _hash(view.url)} for view in views],
-        )
+        rows = [[view.visit_id, view.at, _hash(view.url), view.url, view.title] for view in views]
+        await transaction.run(self._queries.add_page_views, rows=_json(rows))
 
 
 def _by_visitor(row: Mapping[str, object]) -> str:
     return str(row["visitor_id"])
 
 
-def _visitor_row(lease: Lease, arrival: Arrival) -> dict[str, object]:
+def _visitor_row(lease: Lease, arrival: Arrival) -> list[str | int]:
     found = arrival.attribution
-    return {
-        "visitor_id": lease.visitor_id,
-        "site": arrival.site,
-        "at": arrival.at,
-        "source": found.source,
-        "medium": found.medium,
-        "campaign": found.campaign,
-    }
+    return [lease.visitor_id, arrival.site, arrival.at, found.source, found.medium, found.campaign]
 
 
-def _visit_row(lease: Lease, arrival: Arrival) -> dict[str, object]:
-    row = arrival._asdict() | arrival.attribution._asdict()
-    del row["attribution"], row["title"]
-    row["visit_id"], row["visitor_id"] = lease.visit_id, lease.visitor_id
-    row["click_ids"] = _json(arrival.attribution.click_ids)
-    row["params"] = _json(arrival.params)
-    return row
+def _visit_row(lease: Lease, arrival: Arrival) -> list[str | int]:
+    found = arrival.attribution
+    return [
+        lease.visit_id,
+        arrival.site,
+        lease.visitor_id,
+        arrival.at,
+        arrival.channel,
+        found.source,
+        found.medium,
+        found.campaign,
+        found.term,
+        found.content,
+        found.referrer,
+        found.landing_page,
+        _json(found.click_ids) if found.click_ids else _NO_OBJECT,
+        arrival.ga_client_id,
+        arrival.ga_session_id,
+        arrival.metrica_client_id,
+        arrival.ip,
+        arrival.region,
+        arrival.city,
+        arrival.browser,
+        arrival.os,
+        arrival.device,
+        arrival.language,
+        arrival.screen,
+        _json(arrival.params) if arrival.params else _NO_OBJECT,
+    ]
 
 
-def _json(value: Mapping[str, object] | None) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")) if value else _NO_OBJECT
+def _json(value: object) -> str:
+    return to_json(value).decode()
 
 
 def _hash(url: str) -> str:

@@ -5,9 +5,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from time import monotonic
-from typing import Final
+from typing import Final, TypeAlias
 
 _FORWARDED_CAP: Final = 1024
+Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class TrustedProxies:
@@ -16,6 +17,8 @@ class TrustedProxies:
     def __init__(self, networks: Sequence[str]) -> None:
         self._networks = [ipaddress.ip_network(network) for network in networks]
         self._trusted = lru_cache(maxsize=4096)(self._is_trusted)
+        # The limit and the handler both ask; the cache is small because a hostile header may be long.
+        self._found = lru_cache(maxsize=256)(self._find)
 
     def client(self, peer: str, forwarded_for: str | None) -> str:
         """The address to count and store for a request from `peer` that carried `X-Forwarded-For`.
@@ -25,32 +28,32 @@ class TrustedProxies:
         """
         if not forwarded_for or not self._networks or not self._trusted(peer):
             return peer
+        return self._found(peer, forwarded_for)
+
+    def _find(self, peer: str, forwarded_for: str) -> str:
         address = peer
         for hop in reversed(forwarded_for[-_FORWARDED_CAP:].split(",")):
-            candidate = _address(hop)
-            if candidate is None:
+            parsed = _address(hop)
+            if parsed is None:
                 break
-            address = candidate
-            if not self._trusted(address):
+            address = str(parsed)
+            if not any(parsed in network for network in self._networks):
                 break
         return address
 
     def _is_trusted(self, address: str) -> bool:
-        try:
-            parsed = ipaddress.ip_address(address)
-        except ValueError:
-            return False
-        return any(parsed in network for network in self._networks)
+        parsed = _address(address)
+        return parsed is not None and any(parsed in network for network in self._networks)
 
 
-def _address(text: str) -> str | None:
+def _address(text: str) -> Address | None:
     text = text.strip()
     if text.startswith("["):
         text = text[1:].partition("]")[0]
     elif text.count(":") == 1:
         text = text.partition(":")[0]
     try:
-        return str(ipaddress.ip_address(text))
+        return ipaddress.ip_address(text)
     except ValueError:
         return None
 

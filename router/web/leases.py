@@ -1,11 +1,11 @@
 """`POST /v1/leases`, `/seen` and `/left`: what the widget asks, answered by the pool."""
 
-import json
 import re
 from typing import Any, Final
 
 import structlog
 from aiohttp import web
+from pydantic_core import to_json
 
 from pool.database import Database
 from pool.ids import ID_LENGTH, new_id
@@ -176,8 +176,7 @@ def _untracked(site: PublicSite, visitor_id: str) -> dict[str, Any]:
 
 
 def _answer(content: dict[str, Any]) -> web.Response:
-    body = json.dumps(content, separators=(",", ":")).encode()
-    return web.Response(body=body, content_type="application/json", headers=_NO_STORE)
+    return web.Response(body=to_json(content), content_type="application/json", headers=_NO_STORE)
 
 
 def _params(params: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -5,8 +5,9 @@ from functools import lru_cache
 import phonenumbers
 from phonenumbers import PhoneMetadata, PhoneNumberFormat
 
+_VARYING = 4
 
-@lru_cache(maxsize=16_384)
+
 def displayed(number: str, mask: str, main_number: str) -> str:
     """`number` (E.164) as the site shows it: each X of `mask` takes one of the last digits.
 
@@ -15,14 +16,21 @@ def displayed(number: str, mask: str, main_number: str) -> str:
     """
     digits = number.removeprefix("+")
     places = mask.count("X")
-    if 0 < places <= len(digits):
-        last = iter(digits[-places:])
-        return "".join(next(last) if sign == "X" else sign for sign in mask)
-    parsed = phonenumbers.parse(number)
+    if not 0 < places <= len(digits):
+        # How a number is grouped depends on its first digits alone: one mask serves the numbers of a block.
+        mask, places = _block_mask(digits[:-_VARYING], main_number), _VARYING
+    return mask.replace("X", "%s") % tuple(digits[-places:])
+
+
+@lru_cache(maxsize=4096)
+def _block_mask(block: str, main_number: str) -> str:
+    parsed = phonenumbers.parse(f"+{block}{'0' * _VARYING}")
     at_home = parsed.country_code == phonenumbers.parse(main_number).country_code
-    return phonenumbers.format_number(
+    written = phonenumbers.format_number(
         parsed, PhoneNumberFormat.NATIONAL if at_home else PhoneNumberFormat.INTERNATIONAL
     )
+    places = [place for place, sign in enumerate(written) if sign.isdigit()][-_VARYING:]
+    return "".join("X" if place in places else sign for place, sign in enumerate(written))
 
 
 def written_digits(number: str) -> list[str]:

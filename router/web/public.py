@@ -85,11 +85,10 @@ class PublicListener:
         return response
 
     def _limit(self, request: web.Request) -> None:
-        address = counted_as(
-            self.proxies.client(request.remote or "", request.headers.get("X-Forwarded-For"))
-        )
-        if not self.requests.allows(address):
-            wait = self.requests.wait_seconds(address)
+        address = self.proxies.client(request.remote or "", request.headers.get("X-Forwarded-For"))
+        counted = counted_as(address)
+        if not self.requests.allows(counted):
+            wait = self.requests.wait_seconds(counted)
             raise Problem(
                 429,
                 "too-many-requests",

@@ -1,23 +1,31 @@
 -- Visitors, visits and page views. All are written in the transaction of the lease that they belong to.
+-- Rows come as one JSON array: a batch of any size is one statement, and SQLite runs it without Python's lock.
 
--- name: upsert_visitor(visitor_id, site, at, source, medium, campaign)*!
--- One more visit of a visitor, known or not.
+-- name: upsert_visitors(rows)!
+-- rows: [[visitor_id, site, at, source, medium, campaign], …]. One more visit of each visitor, known or not.
 INSERT INTO visitor (visitor_id, site, first_seen_at, last_seen_at, visit_count,
                      first_source, first_medium, first_campaign, first_at)
-VALUES (:visitor_id, :site, :at, :at, 1, :source, :medium, :campaign, :at)
+SELECT one.value ->> 0, one.value ->> 1, CAST(one.value ->> 2 AS BIGINT), CAST(one.value ->> 2 AS BIGINT), 1,
+       one.value ->> 3, one.value ->> 4, one.value ->> 5, CAST(one.value ->> 2 AS BIGINT)
+FROM /*sqlite json_each(:rows) *//*postgresql json_array_elements(:rows::json) */ AS one
+WHERE true
 ON CONFLICT (visitor_id) DO UPDATE
 SET last_seen_at = excluded.last_seen_at, visit_count = visitor.visit_count + 1;
 
--- name: add_visit(visit_id, site, visitor_id, at, channel, source, medium, campaign, term, content, referrer, landing_page, click_ids, ga_client_id, ga_session_id, metrica_client_id, ip, region, city, browser, os, device, language, screen, params)*!
--- A visit that has just begun. Its visitor is written already.
+-- name: add_visits(rows)!
+-- rows: visits that have just begun, [[visit_id, site, visitor_id, at, channel, …], …] in the order of the
+-- columns below. Their visitors are written already.
 INSERT INTO visit (visit_id, site, visitor_id, started_at, last_seen_at, channel, source, medium, campaign,
                    term, content, referrer, landing_page, click_ids, ga_client_id, ga_session_id,
                    metrica_client_id, ip, region, city, browser, os, device, language, screen, params,
                    visit_count)
-VALUES (:visit_id, :site, :visitor_id, :at, :at, :channel, :source, :medium, :campaign,
-        :term, :content, :referrer, :landing_page, :click_ids, :ga_client_id, :ga_session_id,
-        :metrica_client_id, :ip, :region, :city, :browser, :os, :device, :language, :screen, :params,
-        (SELECT visit_count FROM visitor WHERE visitor_id = :visitor_id));
+SELECT one.value ->> 0, one.value ->> 1, one.value ->> 2,
+       CAST(one.value ->> 3 AS BIGINT), CAST(one.value ->> 3 AS BIGINT),
+       one.value ->> 4, one.value ->> 5, one.value ->> 6, one.value ->> 7, one.value ->> 8, one.value ->> 9, one.value ->> 10, one.value ->> 11,
+       one.value ->> 12, one.value ->> 13, one.value ->> 14, one.value ->> 15, one.value ->> 16, one.value ->> 17, one.value ->> 18, one.value ->> 19,
+       one.value ->> 20, one.value ->> 21, one.value ->> 22, one.value ->> 23, one.value ->> 24,
+       (SELECT visit_count FROM visitor WHERE visitor.visitor_id = one.value ->> 2)
+FROM /*sqlite json_each(:rows) *//*postgresql json_array_elements(:rows::json) */ AS one;
 
 -- name: touch_visit(at, visit_id)*!
 -- The visit goes on.
@@ -26,9 +34,12 @@ UPDATE visit SET last_seen_at = :at WHERE visit_id = :visit_id AND last_seen_at 
 -- name: touch_visitor(at, visitor_id)*!
 UPDATE visitor SET last_seen_at = :at WHERE visitor_id = :visitor_id AND last_seen_at < :at;
 
--- name: add_page_view(visit_id, at, url_hash, url, title)*!
+-- name: add_page_views(rows)!
+-- rows: [[visit_id, at, url_hash, url, title], …]
 INSERT INTO page_view (visit_id, at, url_hash, url, title)
-VALUES (:visit_id, :at, :url_hash, :url, :title)
+SELECT one.value ->> 0, CAST(one.value ->> 1 AS BIGINT), one.value ->> 2, one.value ->> 3, one.value ->> 4
+FROM /*sqlite json_each(:rows) *//*postgresql json_array_elements(:rows::json) */ AS one
+WHERE true
 ON CONFLICT (visit_id, at, url_hash) DO NOTHING;
 
 -- name: visit_by_id(visit_id)^
