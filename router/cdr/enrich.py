@@ -135,7 +135,7 @@ class Enricher:
             site=site,
             caller=caller,
             verdict=verdict,
-            held=kind not in {"static", "reserve"},
+            held=any(held.state in {"live", "frozen"} for held in holdings),
             visit=visit,
             earlier=earlier,
             channel=record.channel if record else None,

@@ -192,8 +192,9 @@ class Ingest:
         while True:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), SAVE_POSITION_SECONDS)
-                # Further calls that are about to end share the transaction.
-                await asyncio.sleep(GATHER_SECONDS)
+                if self._calls.ready < MOST_IN_BATCH:
+                    # Further calls that are about to end share the transaction.
+                    await asyncio.sleep(GATHER_SECONDS)
             self._wake.clear()
             states = self._calls.take(MOST_IN_BATCH)
             if self._refused and loop.time() >= self._refused_at:
