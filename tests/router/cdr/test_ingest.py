@@ -1,25 +1,15 @@
 """The journal's way into a real store: once each, in any weather."""
 
 import asyncio
-import contextlib
-import json
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
 
-from agi.journal import JournalReader
 from pool.database import StoreUnavailable
-from pool.leases import LeaseWish, SlotWish
-from pool.service import Pool
 from router.cdr import ingest as ingest_module
-from router.cdr.enrich import Enricher, SiteRules
-from router.cdr.ingest import Ingest
-from router.store.calls import CallStore, FilePlace
+from tests.router.cdr.bench import NOW, Bench, lease
 from tests.router.cdr.calls import AGENT1, EPOCH, NUMBER, Script, answered, coarse
 from tests.router.cdr.lines import append
-
-NOW = (EPOCH + 40) * 1000
 
 
 @pytest.fixture(autouse=True)
@@ -28,87 +18,9 @@ def _quick(monkeypatch):
     monkeypatch.setattr(ingest_module, "TICK_SECONDS", 0.02)
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.at = NOW
-
-    def __call__(self) -> int:
-        return self.at
-
-
-class Bench:
-    """An ingest with a real journal, store and pool; `store` may be replaced by one that fails."""
-
-    def __init__(self, tmp_path, database, store) -> None:
-        self.journal = tmp_path / "leaseline.csv"
-        self.pool = Pool(database)
-        self.store = store
-        self.calls = CallStore(database)
-        self.clock = Clock()
-        self.sizes: dict[str, int] = {}
-        self.told: list[str] = []
-        self.ingest = self.make()
-
-    def make(self) -> Ingest:
-        enricher = Enricher(
-            "pbx",
-            self.pool,
-            self.store,
-            rules=lambda site: SiteRules(qualified_seconds=20),
-            e164=lambda digits: f"+{digits}" if digits.startswith("44") else None,
-            site_of=lambda number, record: None,
-            now=self.clock,
-        )
-        return Ingest(
-            "pbx",
-            JournalReader(self.journal, watch=False),
-            self.store,
-            enricher,
-            self.pool,
-            e164=lambda digits: None,
-            file_size=self.sizes.get,
-            now=self.clock,
-            destinations=lambda cdr: ("crm",),
-            on_written=lambda cdr: self.told.append(cdr["linkedid"]),
-        )
-
-    @contextlib.asynccontextmanager
-    async def running(self) -> AsyncIterator[Ingest]:
-        task = asyncio.create_task(self.ingest.run())
-        try:
-            yield self.ingest
-        finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
-
-    async def records(self, count: int) -> list[dict]:
-        """The first `count` records, in the order of writing."""
-        async with asyncio.timeout(10):
-            while True:
-                written = await self.calls.written_after("pbx", FilePlace(0, ""))
-                settled = self.ingest.waiting == 0 or self.ingest.counts.refused
-                if len(written) >= count and settled:
-                    return [json.loads(call.record) for call in written]
-                await asyncio.sleep(0.01)
-
-
 @pytest.fixture
 def bench(tmp_path, database, store) -> Bench:
     return Bench(tmp_path, database, store)
-
-
-async def lease(bench: Bench, at: int) -> str:
-    """A visitor who is shown NUMBER, by a visit that the store knows."""
-    async with bench.pool.database.write() as transaction:
-        await transaction.statement(
-            "INSERT INTO number (number, kind, pool, site, channel, label, added_at, free_at) "  # noqa: S608
-            f"VALUES ('{NUMBER}', 'dynamic', 'main', '', '', '', 0, 0)"
-        )
-    wish = LeaseWish("shop", "visitor-1", "visit-1", [SlotWish("main", "main")], 900)
-    given = await bench.pool.lease(wish, at)
-    await bench.pool.seen(given.lease_id, at + 1000, shown=True)
-    return given.lease_id
 
 
 async def test_a_call_becomes_a_record_a_delivery_and_a_position(bench):
@@ -327,7 +239,7 @@ async def test_the_second_witness_fills_what_the_journal_lost(bench):
 
 
 async def test_holders_are_told_while_the_call_goes_on_and_when_it_ends(bench):
-    await lease(bench, (EPOCH - 2000) * 1000)
+    await lease(bench, (EPOCH - 60) * 1000)
     told: list[tuple] = []
 
     async def active(*args):
