@@ -1,0 +1,106 @@
+"""Visits in the store, on both databases."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from pool.database import Database, open_database
+from pool.leases import Lease, LeaseWish, SlotWish
+from pool.service import Pool
+from router.attribution.visit import attribution_of
+from router.store.visits import MIGRATIONS, Arrival, VisitStore
+
+from ...pool.postgresql_server import PostgresqlServer, server_or_reason
+
+AT = 1_790_000_000_000
+
+
+@pytest.fixture(scope="module")
+def postgresql_server() -> Iterator[PostgresqlServer]:
+    yield from server_or_reason()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/leaseline.db"
+        return
+    server: PostgresqlServer = request.getfixturevalue("postgresql_server")
+    with server.database() as url:
+        yield url
+
+
+@pytest.fixture
+async def database(store_url: str) -> AsyncIterator[Database]:
+    database = await open_database(store_url)
+    await Pool(database).open()
+    await database.migrate("router", MIGRATIONS)
+    yield database
+    await database.close()
+
+
+def arrival(at: int, query: str = "", site: str = "shop") -> Arrival:
+    found = attribution_of(f"https://shop.example/{query}", "")
+    return Arrival(site=site, at=at, attribution=found, channel="Direct", title="Shop", params={"a": "ü"})
+
+
+async def arrive(database: Database, visitor: str, came: Arrival) -> Lease:
+    wish = LeaseWish(came.site, visitor, f"visit-{visitor}-{came.site}-{came.at}", [SlotWish("main")], 900)
+    return await Pool(database).lease(wish, came.at, attach=[VisitStore(database).attachment(came)])
+
+
+async def test_visits_of_one_visitor_are_counted_and_told_apart(database: Database) -> None:
+    store = VisitStore(database)
+    first = await arrive(database, "v1", arrival(AT, "?utm_source=google&utm_medium=cpc&gclid=1"))
+    again = await arrive(database, "v1", arrival(AT + 60_000, "prices"))
+    later = await arrive(database, "v1", arrival(AT + 86_400_000))
+    assert again.revived
+    assert first.visit_id == again.visit_id != later.visit_id
+
+    visit = await store.visit(first.visit_id)
+    assert visit is not None
+    assert (visit["source"], visit["click_ids"], visit["visit_count"]) == ("google", '{"gclid":"1"}', 1)
+    assert (visit["started_at"], visit["last_seen_at"]) == (AT, AT + 60_000)
+    assert visit["params"] == '{"a":"ü"}'
+    second = await store.visit(later.visit_id)
+    assert second is not None
+    assert (second["source"], second["visit_count"]) == ("(direct)", 2)
+    visitor = await store.visitor("v1")
+    assert visitor is not None
+    assert (visitor["visit_count"], visitor["first_source"], visitor["first_at"]) == (2, "google", AT)
+    assert visitor["last_seen_at"] == AT + 86_400_000
+    assert [row["at"] for row in await store.page_views(first.visit_id)] == [AT, AT + 60_000]
+
+
+async def test_many_at_once_share_a_transaction(database: Database) -> None:
+    came = [arrival(AT + number) for number in range(40)]
+    leases = await asyncio.gather(*(arrive(database, f"v{at}", one) for at, one in enumerate(came)))
+    store = VisitStore(database)
+    for lease in leases:
+        assert await store.visit(lease.visit_id) is not None
+        assert len(await store.page_views(lease.visit_id)) == 1
+
+
+async def test_one_visitor_on_two_sites_at_once(database: Database) -> None:
+    leases = await asyncio.gather(
+        arrive(database, "v1", arrival(AT, site="shop")), arrive(database, "v1", arrival(AT, site="florist"))
+    )
+    visits = [await VisitStore(database).visit(lease.visit_id) for lease in leases]
+    assert sorted(visit["site"] for visit in visits if visit) == ["florist", "shop"]
+
+
+async def test_a_page_view_told_twice_is_one(database: Database) -> None:
+    store = VisitStore(database)
+    lease = await arrive(database, "v1", arrival(AT))
+    for _ in range(2):
+        await store.add_page_view(lease.visit_id, AT + 5, "https://shop.example/\x00" + "x" * 5_000, "T\n")
+    views = await store.page_views(lease.visit_id)
+    assert [(view["at"], len(view["url"]), view["title"]) for view in views] == [
+        (AT, 21, "Shop"),
+        (AT + 5, 2048, "T"),
+    ]
+    visit = await store.visit(lease.visit_id)
+    assert visit is not None
+    assert visit["last_seen_at"] == AT + 5
