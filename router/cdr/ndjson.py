@@ -67,6 +67,7 @@ class CdrFile:
         self._now = now
         self._news = asyncio.Event()
         self._saved: FilePlace | None = None
+        self._place = _START
         self._day: int | None = None
         self.lines_written = lines_written
         self.last_error: str | None = None
@@ -89,21 +90,20 @@ class CdrFile:
                 pause = min(pause * 2, longest)
 
     async def _follow(self) -> None:
-        place = await self._reconciled()
+        self._place = await self._reconciled()
         loop = asyncio.get_running_loop()
         save_at = loop.time() + SAVE_SECONDS
         try:
             while True:
                 self._news.clear()
-                calls = await self._store.written_after(self._switch, place, MOST_LINES)
+                calls = await self._store.written_after(self._switch, self._place, MOST_LINES)
                 if calls:
                     await _in_thread(self._append, calls)
-                    place = FilePlace(calls[-1].written_at, calls[-1].call_id)
                     self.last_error = None
                 elif self._day is not None and self._day < self._now() // DAY_MS:
                     await _in_thread(self._rotate, self._day)
                 if loop.time() >= save_at:
-                    await self._save(place)
+                    await self._save(self._place)
                     save_at = loop.time() + SAVE_SECONDS
                 if len(calls) < MOST_LINES:
                     with contextlib.suppress(TimeoutError):
@@ -111,7 +111,7 @@ class CdrFile:
                         await asyncio.sleep(GATHER_SECONDS)
         finally:
             with contextlib.suppress(StoreUnavailable):
-                await self._save(place)
+                await self._save(self._place)
 
     async def _save(self, place: FilePlace) -> None:
         if place not in {self._saved, _START}:
@@ -167,6 +167,7 @@ class CdrFile:
             while last < len(calls) and calls[last].written_at // DAY_MS <= self._day:
                 last += 1
             self._write(b"".join(call.record.encode() + b"\n" for call in calls[at:last]))
+            self._place = FilePlace(calls[last - 1].written_at, calls[last - 1].call_id)
             self.lines_written += last - at
             at = last
 
