@@ -172,32 +172,45 @@ class AmiConnection:
         return next((item.get("Val") for item in items if item.name == "DBGetResponse"), None)
 
     async def db_put(self, family: str, pairs: Sequence[tuple[str, str]]) -> None:
-        """Put all ``pairs`` (key, value), pipelined, in order. Durable about a second later (astdb.c).
+        """Put all ``pairs`` (key, value), pipelined, in order. Durable about a second later.
 
-        Raises `AmiRefused` at the first group with a refusal; earlier pairs and others of its group are put.
+        Raises `AmiRefused` for the first pair that was refused; the others are put.
         """
-        await self._bulk(
+        refused = await self._bulk(
             "DBPut", [(("Family", family), ("Key", key), ("Val", value)) for key, value in pairs]
         )
+        if refused:
+            index, message = refused[0]
+            raise AmiRefused(f"DBPut {family}/{pairs[index][0]}: {message} ({len(refused)} of {len(pairs)})")
 
     async def db_del(self, family: str, keys: Sequence[str]) -> None:
         """Delete ``keys``; those that are not there are no error."""
-        await self._bulk("DBDel", [(("Family", family), ("Key", key)) for key in keys])
+        refused = await self._bulk("DBDel", [(("Family", family), ("Key", key)) for key in keys])
+        for index, message in refused:
+            # Asterisk refuses a key that is not there, in words that differ by version.
+            if await self.db_get(family, keys[index]) is not None:
+                raise AmiRefused(f"DBDel {family}/{keys[index]}: {message}")
 
-    async def _bulk(self, name: str, actions: Sequence[Sequence[tuple[str, str]]]) -> None:
+    async def db_clear(self, family: str) -> None:
+        """Delete a whole family; an empty one is no error."""
+        reply = await self.action({"Action": "DBDelTree", "Family": family})
+        if not reply.success and _NOT_FOUND not in reply.message:
+            raise AmiRefused(f"DBDelTree {family}: {reply.message}")
+
+    async def _bulk(self, name: str, actions: Sequence[Sequence[tuple[str, str]]]) -> list[tuple[int, str]]:
+        """Which of ``actions`` were refused, by index, and with what words."""
         for fields in actions:
             for _, value in fields:
                 check_text(value)
+        refused: list[tuple[int, str]] = []
         for start in range(0, len(actions), BULK_SIZE):
-            group = actions[start : start + BULK_SIZE]
             texts = [
                 f"Action: {name}\r\n" + "".join(f"{header}: {value}\r\n" for header, value in fields)
-                for fields in group
+                for fields in actions[start : start + BULK_SIZE]
             ]
             bulk = await self._live().request_bulk(texts, timeout=self._action_seconds)
-            for index, message in bulk.refused:
-                if _NOT_FOUND not in message:
-                    raise AmiRefused(f"{name} {dict(group[index])}: {message}")
+            refused += [(start + index, message) for index, message in bulk.refused]
+        return refused
 
     def _live(self) -> GuardedProtocol:
         if self._protocol is None:

@@ -34,6 +34,7 @@ class AstDb(Protocol):
     async def db_get(self, family: str, key: str) -> str | None: ...
     async def db_put(self, family: str, pairs: Sequence[tuple[str, str]]) -> None: ...
     async def db_del(self, family: str, keys: Sequence[str]) -> None: ...
+    async def db_clear(self, family: str) -> None: ...
 
 
 class FallbackTable:
@@ -67,6 +68,7 @@ class FallbackTable:
             return
         token = secrets.token_hex(8)
         await self._store.begin(token)
+        await self._astdb.db_clear(ASTDB_FAMILY)
         await self._astdb.db_put(GENERATION_FAMILY, [(GENERATION_KEY, token)])
         log.info("fallback.written_anew")
 

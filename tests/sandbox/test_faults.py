@@ -25,11 +25,12 @@ def router(sandbox: Instance, tmp_path: Path) -> Iterator[RouterProcess]:
     process.end()
 
 
-def redirects_are_in_astdb(sandbox: Instance, count: int) -> None:
+def redirects_are_in_astdb(sandbox: Instance) -> None:
     """Wait until AstDB has a redirect for each number."""
 
     def known() -> bool | None:
-        return True if f"{count} results found" in sandbox.cli("database show leaseline") else None
+        table = sandbox.cli("database show leaseline")
+        return True if all(number.removeprefix("+") in table for number in NUMBERS) else None
 
     wait_for("AstDB's fallback table", known, 20)
 
@@ -37,7 +38,7 @@ def redirects_are_in_astdb(sandbox: Instance, count: int) -> None:
 def test_router_not_running_calls_are_attributed_afterwards(sandbox: Instance, router: RouterProcess) -> None:
     router.start()
     number = router.visit()["numbers"][0]["number"]
-    redirects_are_in_astdb(sandbox, len(NUMBERS) + 1)
+    redirects_are_in_astdb(sandbox)
     router.end()
     with sandbox.agent("agent1", answer_after=0.1):
         seen = sandbox.call(number, caller=CALLER, seconds=0.5, audio=True)
@@ -170,7 +171,7 @@ def test_every_router_process_gone_and_back_while_calls_come(
     """Calls keep coming while the router is killed again and again: all are answered, all have one CDR."""
     router.start()
     numbers = [router.visit()["numbers"][0]["number"] for _ in range(12)]
-    redirects_are_in_astdb(sandbox, len(NUMBERS) + 1)
+    redirects_are_in_astdb(sandbox)
     with sandbox.agent("agent1", answer_after=0.0), ThreadPoolExecutor(4) as pool:
         calls = [pool.submit(sandbox.call, number, seconds=0.5) for number in numbers]
         for _ in range(3):

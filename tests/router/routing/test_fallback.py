@@ -42,6 +42,9 @@ class AstDbInMemory:
         for key in keys:
             del self.rows[family, key]
 
+    async def db_clear(self, family: str) -> None:
+        self.rows = {place: value for place, value in self.rows.items() if place[0] != family}
+
 
 async def insert(database: Database, *numbers: str) -> None:
     queries = database.queries(Path(__file__).parent / "sql")
@@ -98,7 +101,9 @@ async def test_numbers_are_put_once_and_changed_with_the_configuration(
 async def test_a_lost_astdb_is_written_anew(tmp_path: Path, database: Database) -> None:
     await insert(database, "+442079460100")
     live = LiveConfig(tmp_path / "config.toml", Config.model_validate({"site": [SHOP]}))
-    for astdb in (AstDbInMemory(), AstDbInMemory()):
+    stale = AstDbInMemory()
+    stale.rows["leaseline", "442079460999"] = "PJSIP/agent9"
+    for astdb in (AstDbInMemory(), stale):
         async with running(FallbackTable(live, FallbackStore(database, "pbx"), astdb)):
             await until(astdb, {"442079460100": "PJSIP/agent1&PJSIP/agent2"})
 
