@@ -27,6 +27,7 @@ COLUMNS: Final = 12
 Identity: TypeAlias = tuple[str, str, int, tuple[tuple[str, str], ...]]
 
 _QUARTER_HOUR: Final = 900
+_USER_EXTRA: Final = '{"extra":"'
 _NOTHING: Final[Mapping[str, str]] = {}
 
 
@@ -73,21 +74,30 @@ class CelEvent:
 def from_line(line: bytes) -> CelEvent:
     """The event in one line of the journal, without its line feed. Raises `MalformedEvent`.
 
+    Asterisk 22 cuts a line at 1,023 bytes (its cel_custom writes a mapping of plain fields through a buffer
+    of that size); what a line that was cut within its last column still tells is taken.
+
     A caller can make Asterisk write a line feed (percent-encoded in
     a dialed number) and so break its own event in two, but cannot forge one: CSV_QUOTE doubles each quote,
     and a field that begins with an even run of quotes cannot have other content.
     """
     text = decode(line)
-    if not (text.startswith('"') and text.endswith('"')):
-        raise MalformedEvent("a line that is not quoted throughout: cut short, or not the journal's")
-    try:
-        [fields] = csv.reader([text], strict=True)
-    except (csv.Error, ValueError) as error:
-        raise MalformedEvent(f"not a line of quoted fields: {error}") from error
-    if len(fields) != COLUMNS:
-        raise MalformedEvent(f"{len(fields)} fields instead of {COLUMNS}")
+    fields = _fields(text) or _fields(text + '"') or _fields(text + '""')
+    if fields is None:
+        raise MalformedEvent(f"not a line of {COLUMNS} quoted fields")
     eventtime, *rest = fields
     return _event(_microseconds(eventtime), *rest)
+
+
+def _fields(text: str) -> list[str] | None:
+    """The columns; None where it is not a line of so many quoted fields."""
+    if not (text.startswith('"') and text.endswith('"')):
+        return None
+    try:
+        [fields] = csv.reader([text], strict=True)
+    except (csv.Error, ValueError):
+        return None
+    return fields if len(fields) == COLUMNS else None
 
 
 def from_ami(headers: Headers, received_at: int) -> CelEvent:
@@ -158,7 +168,8 @@ def _extra(raw: str) -> Mapping[str, str]:
     try:
         parsed: Any = json.loads(raw)
     except (ValueError, RecursionError):
-        return {"unparsed": raw}
+        whole, bar, _ = raw.removeprefix(_USER_EXTRA).rpartition("|")
+        return {"unparsed": raw, "extra": whole} if raw.startswith(_USER_EXTRA) and bar else {"unparsed": raw}
     if not isinstance(parsed, dict):
         return {"unparsed": raw}
     return {key: value if isinstance(value, str) else _text(value) for key, value in parsed.items()}
