@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -19,6 +20,10 @@ FIRST_ROUND_SPARE = 8
 """Entries fetched beyond those wanted, since some may turn out to be held for longer."""
 MOST_PER_ROUND = 2_048
 MOST_ROUNDS = 12
+
+
+WAITS_FOR_OTHERS = (0.005, 0.01, 0.02)
+"""Seconds. A number that another process has locked may turn out free: it is no reason to fall at once."""
 
 
 class Place(NamedTuple):
@@ -54,11 +59,25 @@ class NumberQueues:
         if at >= self._next_sweep_at:
             await self._return_idle(transaction, at)
         await self._from_own(transaction, wants, last, at)
-        await self._from_queues(transaction, wants, Rung.SITE, at)
-        await self._from_queues(transaction, wants, Rung.BASE, at)
-        if at >= self._idle_due_at and not all(want.met for want in wants):
-            await self._return_idle(transaction, at)
+        for wait_seconds in WAITS_FOR_OTHERS:
+            await self._from_queues(transaction, wants, Rung.SITE, at)
             await self._from_queues(transaction, wants, Rung.BASE, at)
+            if at >= self._idle_due_at and not all(want.met for want in wants):
+                await self._return_idle(transaction, at)
+                await self._from_queues(transaction, wants, Rung.BASE, at)
+            if not await self._others_are_looking(transaction, wants, at):
+                return
+            await asyncio.sleep(wait_seconds)
+
+    async def _others_are_looking(self, transaction: Transaction, wants: Sequence[Want], at: Instant) -> bool:
+        """Whether wants are unmet though there are numbers, which another process has locked."""
+        queues = {
+            (want.slot.pool, site) for want in wants if not want.met for site in (want.request.wish.site, "")
+        }
+        if not queues:
+            return False
+        busy = await transaction.value(self._queries.busy_numbers, queues=json.dumps(sorted(queues)), at=at)
+        return bool(busy)
 
     async def _from_own(
         self,

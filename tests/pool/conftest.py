@@ -1,8 +1,8 @@
-"""Stores for the tests of the pool."""
+"""Stores for the tests of the pool: every test of a `database` runs on SQLite and on PostgreSQL."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,10 +10,29 @@ import pytest
 from pool.database import Database, open_database
 from pool.service import Pool
 
+from .postgresql_server import PostgresqlServer, server_or_reason
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresqlServer]:
+    """A private server on a socket of its own, empty, gone with the session."""
+    yield from server_or_reason()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of an empty store."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/pool.db"
+        return
+    server: PostgresqlServer = request.getfixturevalue("postgresql_server")
+    with server.database() as url:
+        yield url
+
 
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = await open_database(f"sqlite:///{tmp_path}/pool.db")
+async def database(store_url: str) -> AsyncIterator[Database]:
+    database = await open_database(store_url)
     yield database
     await database.close()
 

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from tempfile import TemporaryDirectory
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from pool.database import Database, open_database
 from pool.instants import SECOND
@@ -17,6 +25,7 @@ from pool.lifecycle import State
 from pool.service import Pool
 
 from .model import FREEZE, REST, Model, ModelLease, ModelNumber
+from .postgresql_server import PostgresqlServer
 from .stock import START, add_numbers, leeds, london
 
 visitors = st.sampled_from([f"v{n}" for n in range(5)])
@@ -27,10 +36,11 @@ steps = st.sampled_from([0, 1, 29_000, 61_000, 299_999, 300_000, 360_000, 86_400
 class PoolMachine(RuleBasedStateMachine):
     """Every answer of the pool is the model's; the codes, which the model has not, are checked as such."""
 
-    def __init__(self) -> None:
+    def __init__(self, store: Callable[[], AbstractContextManager[str]]) -> None:
         super().__init__()
         self.runner = asyncio.Runner()
-        self.folder = TemporaryDirectory()
+        self.closing = ExitStack()
+        self.url = self.closing.enter_context(store())
         self.at = START
         self.model = Model()
         self.leases: dict[str, ModelLease] = {}
@@ -43,18 +53,15 @@ class PoolMachine(RuleBasedStateMachine):
         )
 
     async def opened(self) -> tuple[Database, Pool]:
-        database = await open_database(self.url())
+        database = await open_database(self.url)
         pool = Pool(database, rest_seconds=60, idle_days=14, sweep_seconds=0)
         await pool.open()
         return database, pool
 
-    def url(self) -> str:
-        return f"sqlite:///{Path(self.folder.name)}/pool.db"
-
     def teardown(self) -> None:
         self.runner.run(self.database.close())
         self.runner.close()
-        self.folder.cleanup()
+        self.closing.close()
 
     @initialize(count=st.integers(1, 4))
     def stock(self, count: int) -> None:
@@ -156,7 +163,27 @@ class PoolMachine(RuleBasedStateMachine):
         assert len(numbers) == len(set(numbers))
 
 
-TestPool = PoolMachine.TestCase
-TestPool.settings = settings(
-    max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
-)
+@contextmanager
+def sqlite_store() -> Iterator[str]:
+    with TemporaryDirectory() as folder:
+        yield f"sqlite:///{folder}/pool.db"
+
+
+def follow(store: Callable[[], AbstractContextManager[str]], examples: int) -> None:
+    run_state_machine_as_test(
+        lambda: PoolMachine(store),
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=40,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+def test_the_pool_follows_its_model_on_sqlite() -> None:
+    follow(sqlite_store, 50)
+
+
+def test_the_pool_follows_its_model_on_postgresql(postgresql_server: PostgresqlServer) -> None:
+    follow(postgresql_server.database, 15)

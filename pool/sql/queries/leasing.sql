@@ -58,6 +58,21 @@ LATERAL (
 ) AS head
 */
 
+-- name: busy_numbers(queues, at)$
+-- Whether one of the queues holds numbers that another process is just looking at.
+/*sqlite
+SELECT 0 WHERE :queues <> :at
+*/
+/*postgresql
+SELECT count(*) FROM (
+    SELECT 1 FROM number
+    WHERE kind = 'dynamic' AND retired_at IS NULL
+      AND (pool, site) IN (SELECT value ->> 0, value ->> 1 FROM json_array_elements(:queues::json))
+      AND free_at <= :at
+    LIMIT 1
+) AS busy
+*/
+
 -- name: own_numbers(numbers)
 -- numbers: [number, …]: those of them that can be leased.
 SELECT pool, site, number, free_at, lease_id FROM number
