@@ -23,6 +23,10 @@ _UNAVAILABLE = frozenset({"25006", "25P03"})
 """Read-only (a standby), idle in transaction for too long."""
 
 
+MIGRATE_SECONDS = 600.0
+"""A new index on a million rows takes its time."""
+
+
 class PostgresqlAdapter(AsyncPGAdapter):
     """aiosql's adapter for a connection that was acquired already."""
 
@@ -100,8 +104,9 @@ class PostgresqlDatabase(Database):
 
     async def _migrate(self, room: str) -> list[str]:
         async with self._migrating:
-            async with self._connection(self._write_seconds) as connection, connection.transaction():
+            async with self._connection(MIGRATE_SECONDS) as connection, connection.transaction():
                 transaction = Transaction(connection, self.translating, _execute)
+                await transaction.statement("SET LOCAL statement_timeout = 0")
                 applied = await self._apply(transaction, room, self._rooms[room])
             self._migrated.add(room)
             return applied
@@ -120,7 +125,7 @@ class PostgresqlDatabase(Database):
         try:
             connection = await pool.acquire(timeout=self._connect_seconds)
         except (OSError, TimeoutError) as error:
-            raise StoreUnavailable(f"{self._place}: cannot connect: {error or 'no answer'}") from error
+            raise StoreUnavailable(f"{self._place}: cannot connect: {str(error) or 'no answer'}") from error
         deadline = asyncio.timeout(seconds)
         try:
             async with deadline:

@@ -103,7 +103,7 @@ async def test_a_server_that_is_down_at_the_start_is_used_when_it_is_up(url: str
 
 
 async def test_a_database_that_does_not_exist_is_unavailable(url: str) -> None:
-    async with opened(url.replace("/t", "/no")) as database:
+    async with opened(url.replace("@/t", "@/no")) as database:
         with pytest.raises(StoreUnavailable, match="does not exist"):
             await Pool(database).open()
 
@@ -157,15 +157,16 @@ async def test_a_silent_network_is_given_up_and_used_again(url: str, near: Path)
     server = Path(url.partition("host=")[2])
     network = Network(server, near)
     far = url.replace(str(server), str(near))
+    async with opened(url) as database:
+        await Pool(database).open()
     async with (
-        opened(far, write_seconds=0.4, read_seconds=0.4, connect_seconds=0.4) as database,
+        opened(far, write_seconds=0.8, read_seconds=0.8, connect_seconds=0.8) as database,
         network.up(),
     ):
         pool = Pool(database)
-        await pool.open()
         await pool.lease(wish("v1"), START)
         network.swallow()
-        with pytest.raises(StoreUnavailable, match=r"no answer in 0\.4 s"):
+        with pytest.raises(StoreUnavailable, match=r"no answer in 0\.8 s"):
             await pool.lease(wish("v2"), START)
         with pytest.raises(StoreUnavailable, match=r"no answer"):
             await pool.number(london(1))
