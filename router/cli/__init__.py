@@ -15,6 +15,7 @@ COMMANDS = {
     "dialplan": ("router.cli.dialplan", "dialplan"),
     "numbers": ("router.cli.numbers", "numbers"),
     "pool": ("router.cli.pool", "pool"),
+    "replay": ("router.cli.replay", "replay_command"),
     "cdr": ("router.cli.cdr", "cdr"),
 }
 

@@ -1,0 +1,33 @@
+"""Who called before, as the store of calls would tell it; kept in memory for one replay."""
+
+from collections import defaultdict, deque
+from typing import Any
+
+from pool.database import Row
+
+MOST_KEPT = 10
+"""As many as the router asks for (router.cdr.enrich.History)."""
+
+
+class CallerHistory:
+    """The calls made so far."""
+
+    def __init__(self) -> None:
+        self._calls: defaultdict[tuple[str, str], deque[dict[str, Any]]] = defaultdict(
+            lambda: deque(maxlen=2 * MOST_KEPT)
+        )
+
+    def add(self, row: dict[str, Any]) -> None:
+        """A finished call's row (router.cdr.record.row_of)."""
+        if row["site"] is not None and row["caller"] is not None:
+            self._calls[row["site"], row["caller"]].appendleft(row)
+
+    async def calls_of_caller(self, site: str, caller: str, before: int, most: int = MOST_KEPT) -> list[Row]:
+        """The caller's latest calls to the site that started before an instant, the latest first."""
+        made = self._calls.get((site, caller), ())
+        found: list[Row] = [row for row in made if row["started_at"] < before]
+        return found[:most]
+
+    async def visit_at_call(self, visit_id: str, at: int) -> Row | None:
+        """Nothing: what brought a visit does not matter to who called."""
+        return None

@@ -1,0 +1,94 @@
+"""A private SQLite store for one replay: the same SQL, in memory, without threads and without waiting."""
+
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, ClassVar, TypeVar
+
+from pool.database import Database, Reading, StoreConflict, StoreUnavailable, Transaction
+from pool.database.sqlite import SqliteAdapter
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+CACHE_KILOBYTES = 262_144
+
+
+class ScratchDatabase(Database):
+    """A store that is gone with its object.
+
+    Each `commit` is a transaction of its own, done before anything else happens: what is asked one after the
+    other is decided one after the other, which a group commit does not promise.
+    """
+
+    dialect: ClassVar[str] = "sqlite"
+    adapter = SqliteAdapter
+    one_lane = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._connection = _Connection()
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[Transaction]:
+        connection = self._connection
+        await connection.execute("BEGIN")
+        try:
+            yield Transaction(connection, self.translating, _execute)
+        except BaseException:
+            await connection.execute("ROLLBACK")
+            raise
+        await connection.execute("COMMIT")
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[Reading]:
+        yield Reading(self._connection, self.translating)
+
+    async def commit(
+        self,
+        handler: Callable[[Transaction, Sequence[Item]], Awaitable[Sequence[Result | Exception]]],
+        item: Item,
+    ) -> Result:
+        async with self.write() as transaction:
+            (result,) = await handler(transaction, [item])
+            if isinstance(result, Exception):
+                raise result
+        return result
+
+    async def _disconnect(self) -> None:
+        self._connection.close()
+
+    def _translated(self, error: BaseException) -> StoreUnavailable | StoreConflict | None:
+        if isinstance(error, sqlite3.OperationalError):  # no room left for what does not fit into memory
+            return StoreUnavailable(f"the replay's temporary store: {error}")
+        return None
+
+
+class _Connection:
+    """What the adapter needs of a connection; every answer is there at once.
+
+    The empty name is SQLite's temporary database: in memory up to the cache's size, then in a file that is
+    deleted as it is opened (sqlite.org/inmemorydb.html, "Temporary Databases").
+    """
+
+    def __init__(self) -> None:
+        self._sqlite = sqlite3.connect("", isolation_level=None)
+        self._sqlite.row_factory = sqlite3.Row
+        for pragma in ("journal_mode = MEMORY", "synchronous = OFF", f"cache_size = -{CACHE_KILOBYTES}"):
+            self._sqlite.execute(f"PRAGMA {pragma}").fetchall()
+
+    async def execute_fetchall(self, sql: str, parameters: Any = ()) -> list[Any]:
+        return self._sqlite.execute(sql, parameters).fetchall()
+
+    async def execute(self, sql: str, parameters: Any = ()) -> sqlite3.Cursor:
+        return self._sqlite.execute(sql, parameters)
+
+    async def executemany(self, sql: str, parameters: Iterable[Mapping[str, Any]]) -> sqlite3.Cursor:
+        return self._sqlite.executemany(sql, parameters)
+
+    def close(self) -> None:
+        self._sqlite.close()
+
+
+async def _execute(connection: _Connection, sql: str) -> None:
+    await connection.execute(sql)
