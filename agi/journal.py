@@ -22,8 +22,8 @@ from agi.journal_files import OpenFile, Position, files_of, identify, is_ours, r
 
 log = structlog.get_logger(__name__)
 
-BATCH_BYTES: Final = 65_536
-"""One read: some three hundred lines, so that catching up leaves the loop free every few milliseconds."""
+BATCH_BYTES: Final = 16_384
+"""One read: some eighty lines, so that catching up leaves the loop free every millisecond or two."""
 
 
 class JournalState(StrEnum):
