@@ -11,6 +11,7 @@ from pool.instants import HOUR, now
 from pool.inventory import PoolStatus
 from router.cli.output import format_option, print_rows
 from router.cli.session import configuration, run, store
+from router.cli.size import size
 
 STATES = ("free", "live", "frozen", "resting")
 RUNGS = ("own", "site", "base", "extension", "reserve", "main", "static")
@@ -19,6 +20,9 @@ RUNGS = ("own", "site", "base", "extension", "reserve", "main", "static")
 @click.group()
 def pool() -> None:
     """The pool of numbers."""
+
+
+pool.add_command(size)
 
 
 @pool.command()
