@@ -105,6 +105,8 @@ class Site(Section):
     overflow: Literal["busy", "announcement"] = "busy"
     overflow_prompt: PromptName = ""
     qualified_seconds: int = Field(default=30, ge=0, le=3600)
+    alert_use: float = Field(default=0.75, gt=0, le=1)
+    alert_blocking: float = Field(default=0.05, gt=0, le=1)
     consent_required: bool = False
     visitor_cookie_days: int = Field(default=365, ge=1, le=730)
     channel: tuple[Channel, ...] = ()
