@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from tests.router.replay.traffic import CONFIG, FIRST, LEEDS, SECOND, THIRD, Bench, call, left, seen, visit
+from tests.router.replay.traffic import (
+    CONFIG,
+    FIRST,
+    LEEDS,
+    SECOND,
+    THIRD,
+    Bench,
+    call,
+    left,
+    output_of,
+    seen,
+    visit,
+)
 
 
 def held(row: dict[str, object]) -> tuple[object, ...]:
@@ -215,3 +229,15 @@ def test_extension_hosts_and_reserve_numbers_come_from_a_file(bench: Bench) -> N
     assert output.summary["blocking"]["extension"] == pytest.approx(2 / 3, abs=1e-6)
     bench.replayed(1, *events, options=("--numbers-file", str(numbers)))
     assert bench.out.read_bytes() == first
+
+
+def test_the_documented_trace_is_one(bench: Bench) -> None:
+    text = Path("docs/replay.md").read_text(encoding="utf-8")
+    bench.trace.write_text(text.split("```json\n")[1].split("```")[0], encoding="utf-8")
+    assert bench.invoke("--numbers", "2", "--out", str(bench.out)).exit_code == 0
+    output = output_of(bench.out)
+    assert held(output.visits["s1"]) == ("base", FIRST, 0, 395)  # the last call was at 95
+    assert [(row["match"], row["visit"]) for row in output.calls.values()] == [
+        ("frozen", "s1"),
+        ("frozen", "s1"),
+    ]
