@@ -16,6 +16,7 @@ from pool.service import Pool
 from router.calls import CallsRole
 from router.config.live import LiveConfig
 from router.metrics import fastagi_figures, gauge
+from router.pool_watch import PoolWatch
 from router.routing.route import Route
 from router.store.visits import MIGRATIONS
 from router.supervision import keep_running
@@ -55,6 +56,7 @@ class Service:
             answer_seconds=config.fastagi.answer_seconds,
         )
         self._calls = CallsRole(live, database, self._pool) if role is not Role.WEB else None
+        self._pool_watch = PoolWatch(live, self._pool) if role is not Role.CALLS else None
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT. Raises OSError when a port is taken."""
@@ -95,7 +97,8 @@ class Service:
         yield "store", self._keep_schema
         if self._calls is not None:
             yield from self._calls.services()
-        if self._role is not Role.CALLS:
+        if self._pool_watch is not None:
+            yield from self._pool_watch.services()
             public = public_app(self._live, self._pool, self._database)
             yield "public", lambda: listen("public", public, http.public_host, http.public_port)
         admin = admin_app(self._checks(), self._figures())
@@ -127,6 +130,8 @@ class Service:
         figures: list[Figures] = [self._store_figures]
         if self._calls is not None:
             figures += [lambda: fastagi_figures(self._fastagi), self._calls.figures]
+        if self._pool_watch is not None:
+            figures.append(self._pool_watch.figures)
         return figures
 
     def _store_figures(self) -> list[Metric]:
