@@ -17,8 +17,9 @@ CACHE_KILOBYTES = 262_144
 class ScratchDatabase(Database):
     """A store that is gone with its object.
 
-    Each `commit` is a transaction of its own, done before anything else happens: what is asked one after the
-    other is decided one after the other, which a group commit does not promise.
+    Each `commit` is done before anything else happens: what is asked one after the other is decided one after
+    the other, which a group commit does not promise. All of it is one transaction that is never ended:
+    nothing here has to survive, and a store in which something failed is to be closed.
     """
 
     dialect: ClassVar[str] = "sqlite"
@@ -28,17 +29,11 @@ class ScratchDatabase(Database):
     def __init__(self) -> None:
         super().__init__()
         self._connection = _Connection()
+        self._transaction = Transaction(self._connection, self.translating, _execute)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Transaction]:
-        connection = self._connection
-        await connection.execute("BEGIN")
-        try:
-            yield Transaction(connection, self.translating, _execute)
-        except BaseException:
-            await connection.execute("ROLLBACK")
-            raise
-        await connection.execute("COMMIT")
+        yield self._transaction
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Reading]:
@@ -49,10 +44,9 @@ class ScratchDatabase(Database):
         handler: Callable[[Transaction, Sequence[Item]], Awaitable[Sequence[Result | Exception]]],
         item: Item,
     ) -> Result:
-        async with self.write() as transaction:
-            (result,) = await handler(transaction, [item])
-            if isinstance(result, Exception):
-                raise result
+        (result,) = await handler(self._transaction, [item])
+        if isinstance(result, Exception):
+            raise result
         return result
 
     async def _disconnect(self) -> None:
@@ -74,8 +68,9 @@ class _Connection:
     def __init__(self) -> None:
         self._sqlite = sqlite3.connect("", isolation_level=None)
         self._sqlite.row_factory = sqlite3.Row
-        for pragma in ("journal_mode = MEMORY", "synchronous = OFF", f"cache_size = -{CACHE_KILOBYTES}"):
+        for pragma in ("journal_mode = OFF", "synchronous = OFF", f"cache_size = -{CACHE_KILOBYTES}"):
             self._sqlite.execute(f"PRAGMA {pragma}").fetchall()
+        self._sqlite.execute("BEGIN")
 
     async def execute_fetchall(self, sql: str, parameters: Any = ()) -> list[Any]:
         return self._sqlite.execute(sql, parameters).fetchall()
