@@ -19,9 +19,11 @@ from router.cdr.ndjson import CdrFile
 from router.cdr.record import Cdr
 from router.config.live import LiveConfig
 from router.metrics import counter, gauge
+from router.recordings.worker import Recordings
 from router.routing.numbering import NotANumber, to_e164
 from router.routing.route import NotOurNumber, site_of
 from router.store.calls import CallStore
+from router.store.recordings import RecordingStore
 from router.switch import Switch
 from router.web.admin import Check, Readiness
 
@@ -49,6 +51,7 @@ class CallsRole:
             site_of=self._site_of,
             now=now,
         )
+        self.recordings = Recordings(live, config.node.switch, self._calls, RecordingStore(database), now=now)
         self._file = CdrFile(config.cdr.path, config.node.switch, self._calls, now=now)
         self.ingest = Ingest(
             config.node.switch,
@@ -69,6 +72,7 @@ class CallsRole:
         yield "ingest", self.ingest.run
         yield "cdr-file", self._file.run
         yield "journal-files", self._keep_journal
+        yield "recordings", self.recordings.run
         if self._switch is not None:
             yield from self._switch.services()
 
@@ -89,7 +93,10 @@ class CallsRole:
 
     def checks(self) -> dict[str, Check]:
         """Readiness of each part."""
-        checks = {"journal": self._journal_ready}
+        checks = {
+            "journal": self._journal_ready,
+            "recordings": lambda: Readiness(True, self.recordings.state()),
+        }
         return checks | self._switch.checks() if self._switch is not None else checks
 
     def _journal_ready(self) -> Readiness:
@@ -112,10 +119,12 @@ class CallsRole:
             gauge("calls_live", "Calls going on", len(self.ingest.live())),
             gauge("calls_waiting", "Finished calls that are not stored yet", self.ingest.waiting),
             gauge("journal_lag_seconds", "How late the journal is read", counts.lag_seconds),
+            *self.recordings.figures(),
         ]
 
     def _written(self, cdr: Cdr) -> None:
         self._file.written()
+        self.recordings.written()
         log.info(
             "call.ended",
             linkedid=cdr["linkedid"],

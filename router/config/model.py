@@ -92,9 +92,12 @@ class Cdr(Section):
 
 
 class Recordings(Section):
-    """`[recordings]`: where Asterisk writes them, as this process sees the folder."""
+    """`[recordings]`: where Asterisk writes them, as this process sees the folder, and what becomes of them."""
 
     folder: Path = Path("/var/spool/asterisk/monitor/leaseline")
+    format: Literal["wav", "opus", "mp3"] = "wav"
+    retention_days: int = Field(default=0, ge=0, le=36_500)
+    least_free_megabytes: int = Field(default=512, ge=1, le=10_000_000)
 
 
 class Asterisk(Section):
