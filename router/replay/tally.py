@@ -46,9 +46,10 @@ class Tally:
     def summary(
         self, *, numbers: int, in_all: int, freeze_minutes: float | None, hours: float
     ) -> dict[str, Any]:
-        """`numbers` were asked for in each pool, `in_all` there are; `hours`: virtual time from the first event
-        to the last. Shares are of visits that wanted a number of their own. What has no value, having no visit
-        or call, is null.
+        """`numbers` were asked for in each pool, `in_all` there are; `hours`: first event to last.
+
+        Shares are of visits that wanted a number of their own. What has no value, having no visit or call, is
+        null.
         """
         calls = self.matches.total()
         wanting = self.wanting.total()
