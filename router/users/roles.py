@@ -1,0 +1,16 @@
+"""What a user may do."""
+
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """A viewer sees calls, a listener also hears them, an admin may do everything."""
+
+    VIEWER = "viewer"
+    LISTENER = "listener"
+    ADMIN = "admin"
+
+    @property
+    def hears(self) -> bool:
+        """Whether recordings are served to this role."""
+        return self is not Role.VIEWER
