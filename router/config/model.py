@@ -1,12 +1,25 @@
 """The whole configuration file as types; each key's default is the one `config.example.toml` shows."""
 
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from router.config.plan import Step
 from router.config.site import Site
-from router.config.values import Country, DialTemplate, Name, Network, Port, Secret, Section, SiteKey, Target
+from router.config.values import (
+    CallerPattern,
+    Country,
+    DialTemplate,
+    Name,
+    Network,
+    Port,
+    Secret,
+    Section,
+    SiteKey,
+    Target,
+)
 
 
 class Node(Section):
@@ -110,6 +123,23 @@ class Asterisk(Section):
     agi_seconds: float = Field(default=1.5, ge=0.6, le=5)
 
 
+class Calls(Section):
+    """`[calls]`: how many calls of one caller are put through; 0 is any number."""
+
+    most_per_caller: int = Field(default=0, ge=0, le=1000)
+    per_minutes: float = Field(default=10, gt=0, le=1440)
+    over_limit: Literal["busy", "reject"] = "busy"
+    unlimited: tuple[CallerPattern, ...] = ()
+
+
+class Block(Section):
+    """`[[block]]`: callers who are not put through, at the `sites` named or at all of them."""
+
+    callers: tuple[CallerPattern, ...] = Field(min_length=1)
+    answer: Literal["reject", "busy"] = "reject"
+    sites: tuple[SiteKey, ...] = ()
+
+
 class GeoIp(Section):
     """`[geoip]`: a MaxMind-format city file; empty: visits carry no region."""
 
@@ -136,6 +166,8 @@ class Config(Section):
     cdr: Cdr = Cdr()
     recordings: Recordings = Recordings()
     asterisk: Asterisk = Asterisk()
+    calls: Calls = Calls()
+    block: tuple[Block, ...] = ()
     geoip: GeoIp = GeoIp()
     privacy: Privacy = Privacy()
     site: tuple[Site, ...] = ()
@@ -151,10 +183,40 @@ class Config(Section):
         for key in keys:
             if keys.count(key) > 1:
                 raise ValueError(f"[[site]] key {key!r} is used twice")
+        for key in (key for block in self.block for key in block.sites):
+            if key not in keys:
+                raise ValueError(f"[[block]] sites: no [[site]] has the key {key!r}")
         if (self.http.public_host, self.http.public_port) == (self.http.admin_host, self.http.admin_port):
             raise ValueError("[http] public_port and admin_port must differ")
         return self
 
     def site_of(self, key: str) -> Site | None:
         """The site with this key, or None."""
-        return next((site for site in self.site if site.key == key), None)
+        return self._sites_by_key.get(key)
+
+    @cached_property
+    def _sites_by_key(self) -> dict[str, Site]:
+        return {site.key: site for site in self.site}
+
+    @cached_property
+    def sites_by_pool(self) -> dict[str, tuple[Site, ...]]:
+        """Which sites draw from a pool."""
+        drawing: dict[str, tuple[Site, ...]] = {}
+        for site in self.site:
+            drawing |= {pool: (*drawing.get(pool, ()), site) for pool in site.pools}
+        return drawing
+
+    @cached_property
+    def places_by_main_number(self) -> dict[str, tuple[Site, str | None]]:
+        """The site and slot (None: the site's own) of each main number that can be routed: one with steps of
+        its own, none of which rings that number again.
+        """
+        found: dict[str, tuple[Site, str | None]] = {}
+        for site in self.site:
+            places: list[tuple[str | None, str, tuple[Step, ...]]] = [(None, site.main_number, site.step)]
+            places += [(slot.name, slot.main_number, slot.step) for slot in site.number_slot]
+            for slot_name, number, steps in places:
+                rung = [*steps, *(step for plan in site.plan for step in plan.step)]
+                if steps and not any(number in target for step in rung for target in step.targets):
+                    found.setdefault(number, (site, slot_name))
+        return found

@@ -1,5 +1,6 @@
 """`[[site]]` and its tables: what a tracked website may set."""
 
+from functools import cached_property
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -7,9 +8,17 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, Field, model_validator
 
 from pool.numbers import DEFAULT_POOL
-from router.config.values import E164, Name, PromptName, Section, SiteKey, Target
-
-MAX_STEPS = 9  # LL_D1 to LL_D9
+from router.config.plan import (
+    Overflow,
+    Plan,
+    Schedule,
+    Step,
+    check_names,
+    check_overflow,
+    check_schedule,
+    check_steps,
+)
+from router.config.values import E164, Language, Name, PromptName, Section, SiteKey, VoicemailBox
 
 
 def _origin(value: str) -> str:
@@ -69,14 +78,6 @@ class Rule(Condition):
     pool: Name | None = None
 
 
-class Step(Section):
-    """`[[site.step]]`: one step of the redirect plan; steps ring one after another until somebody answers."""
-
-    targets: tuple[Target, ...] = Field(min_length=1, max_length=16)
-    ring_seconds: int = Field(default=20, ge=1, le=300)
-    strategy: Literal["simultaneous", "sequential"] = "simultaneous"
-
-
 class NumberSlot(Section):
     """`[[site.number_slot]]`: another number on the page, with its own place, main number and plan."""
 
@@ -102,8 +103,10 @@ class Site(Section):
     record: Literal["off", "mono", "stereo"] = "off"
     announcement: PromptName = ""
     whisper: PromptName = ""
-    overflow: Literal["busy", "announcement"] = "busy"
+    overflow: Overflow = "busy"
     overflow_prompt: PromptName = ""
+    voicemail_box: VoicemailBox = ""
+    language: Language = ""
     qualified_seconds: int = Field(default=30, ge=0, le=3600)
     alert_use: float = Field(default=0.75, gt=0, le=1)
     alert_blocking: float = Field(default=0.05, gt=0, le=1)
@@ -111,27 +114,56 @@ class Site(Section):
     visitor_cookie_days: int = Field(default=365, ge=1, le=730)
     channel: tuple[Channel, ...] = ()
     rule: tuple[Rule, ...] = ()
+    schedule: tuple[Schedule, ...] = ()
     step: tuple[Step, ...] = ()
+    plan: tuple[Plan, ...] = ()
     number_slot: tuple[NumberSlot, ...] = ()
 
     @model_validator(mode="after")
     def _consistent(self) -> "Site":
-        if self.overflow == "announcement" and not self.overflow_prompt:
-            raise ValueError("overflow = 'announcement' needs overflow_prompt, the prompt to play")
+        check_overflow(self.overflow, self.overflow_prompt, self.voicemail_box)
         known = {channel.name for channel in self.channel}
         for number, rule in enumerate(self.rule, 1):
             for name in rule.channel:
                 if name not in known:
                     raise ValueError(f"rule {number}: no [[site.channel]] is named {name!r}")
-        for plan in (self.step, *(slot.step for slot in self.number_slot)):
-            if sum(len(step.targets) if step.strategy == "sequential" else 1 for step in plan) > MAX_STEPS:
-                raise ValueError(
-                    f"a redirect plan has at most {MAX_STEPS} steps, a sequential target counts as one"
-                )
         slots = [slot.name for slot in self.number_slot]
         if len(slots) != len(set(slots)) or "main" in slots:
             raise ValueError("number_slot names must differ from one another and from 'main'")
         return self
+
+    @model_validator(mode="after")
+    def _plans_complete(self) -> "Site":
+        check_steps(self.step, self.schedule)
+        for slot in self.number_slot:
+            check_steps(slot.step, self.schedule)
+        check_names("schedule", self.schedule)
+        check_names("plan", self.plan)
+        slots = {"main", *(slot.name for slot in self.number_slot)}
+        for plan in self.plan:
+            try:
+                self._check_plan(plan, slots)
+            except ValueError as error:
+                raise ValueError(f"[[site.plan]] {plan.name!r}: {error}") from error
+        return self
+
+    def _check_plan(self, plan: Plan, slots: set[str]) -> None:
+        check_schedule(plan, self.schedule)
+        check_steps(plan.step, self.schedule)
+        check_overflow(
+            plan.overflow or self.overflow,
+            plan.overflow_prompt or self.overflow_prompt,
+            plan.voicemail_box or self.voicemail_box,
+        )
+        for slot in plan.slot:
+            if slot not in slots:
+                raise ValueError(f"no [[site.number_slot]] is named {slot!r}")
+
+    @cached_property
+    def pools(self) -> frozenset[str]:
+        """The names of the pools that the site's visits are served from."""
+        named = (*(rule.pool for rule in self.rule), *(slot.pool for slot in self.number_slot))
+        return frozenset({self.pool, *(pool for pool in named if pool)})
 
     @property
     def freeze_seconds(self) -> int:

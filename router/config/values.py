@@ -16,6 +16,9 @@ from dialplan.render import is_dial_string
 
 SITE_KEY = re.compile(r"[a-z0-9_-]{1,32}\Z")
 PROMPT = re.compile(r"[a-z0-9_-]{1,64}\Z")
+LANGUAGE = re.compile(r"[a-z]{2,3}(?:[_-][A-Za-z]{2,4})?\Z")
+CALLER_PATTERN = re.compile(r"\+?[0-9]{1,15}\*?\Z")
+ANONYMOUS = "anonymous"
 NUMBER_TEMPLATE = re.compile(r"PJSIP/\{(?:number|digits)\}@[A-Za-z0-9_.-]+\Z")
 
 
@@ -68,6 +71,20 @@ def _prompt(value: str) -> str:
     return value
 
 
+def _language(value: str) -> str:
+    if value and not LANGUAGE.match(value):
+        raise ValueError('takes a language as Asterisk names it, such as "en", "ru" or "en_GB"')
+    return value
+
+
+def _caller(value: str) -> str:
+    if value != ANONYMOUS and not CALLER_PATTERN.match(value):
+        raise ValueError(
+            f'takes a caller\'s number "+447700900123", the beginning of numbers "+4470*", or "{ANONYMOUS}"'
+        )
+    return value
+
+
 def _e164(value: str) -> str:
     try:
         parsed = phonenumbers.parse(value, None)
@@ -110,6 +127,9 @@ def _country(value: str) -> str:
 
 SiteKey = Annotated[str, AfterValidator(_site_key)]
 PromptName = Annotated[str, AfterValidator(_prompt)]
+Language = Annotated[str, AfterValidator(_language)]
+CallerPattern = Annotated[str, AfterValidator(_caller)]
+VoicemailBox = Annotated[str, Field(pattern=r"^[0-9]{0,16}$")]
 E164 = Annotated[str, AfterValidator(_e164)]
 Target = Annotated[str, AfterValidator(_target)]
 DialTemplate = Annotated[str, AfterValidator(_dial)]

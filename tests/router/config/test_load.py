@@ -13,6 +13,9 @@ name = "Shop"
 main_number = "+442079460000"
 origins = ["https://shop.example"]
 """
+PLAN = "[[site.plan]]\nname = 'other'\n"
+STEP = "[[site.step]]\ntargets = ['PJSIP/a', 'PJSIP/b']\n"
+SCHEDULE = "[[site.schedule]]\nname = 'office'\n"
 
 
 def problems(tmp_path: Path, text: str) -> str:
@@ -55,6 +58,24 @@ def test_relative_paths_count_from_the_file(tmp_path: Path) -> None:
         (SHOP.replace("https://shop.example", "shop.example/x"), ["key origins 1", "https://shop.example"]),
         (SHOP.replace("+442079460000", "020 7946 0000"), ["key main_number", "international"]),
         (SHOP + "[[site.rule]]\nchannel = ['Gogle']", ["no [[site.channel]] is named 'Gogle'"]),
+        (SHOP + PLAN + "outside = 'office'", ["[[site.plan]] 'other'", "outside", "is named 'office'"]),
+        (SHOP + PLAN + "slot = ['leeds']", ["no [[site.number_slot]] is named 'leeds'"]),
+        (SHOP + PLAN + "overflow = 'voicemail'", ["'other'", "voicemail_box"]),
+        (SHOP + PLAN + PLAN, ["[[site.plan]] name 'other' is used twice"]),
+        (SHOP + PLAN + "caller = ['+44 7700']", ['"other" key caller 1', '"+4470*"', "anonymous"]),
+        (
+            SHOP + PLAN + "[[site.plan.step]]\ntargets = ['+44x']",
+            ['[[plan]] "other" [[step]] 1 key targets 1'],
+        ),
+        (SHOP + STEP + "strategy = 'weighted'", ["weights for each of the 2 targets"]),
+        (SHOP + STEP + "weights = [1, 2]", ["strategy = 'weighted'"]),
+        (SHOP + STEP + "during = 'office'", ["during", "no [[site.schedule]] is named 'office'"]),
+        (SHOP + (STEP + "strategy = 'sequential'\n") * 5, ["at most 9 steps", "can become 10"]),
+        (SHOP + SCHEDULE + "hours = ['9-5']", ['"office" key hours 1', "Mon-Fri 09:00-18:00"]),
+        (SHOP + SCHEDULE + "hours = ['Mon']\nholidays = ['25.12.']", ["key holidays 1", '"12-25"']),
+        (SHOP + "language = 'English'", ["key language", '"en"']),
+        ("[[block]]\ncallers = ['x']", ["[[block]] 1 key callers 1", "anonymous"]),
+        ("[[block]]\ncallers = ['+44*']\nsites = ['shop']", ["no [[site]] has the key 'shop'"]),
         ("[ami]\nsecret = { env = 'A', file = 'b' }", ["[ami] [secret]", "exactly one"]),
         ("[node\n", ["is not TOML", "line 1"]),
     ],
