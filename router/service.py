@@ -17,7 +17,10 @@ from router.calls import CallsRole
 from router.config.live import LiveConfig
 from router.metrics import fastagi_figures, gauge
 from router.pool_watch import PoolWatch
+from router.routing.counts import RouteCounts
+from router.routing.extension import ExtensionRoute
 from router.routing.route import Route
+from router.store.routing import RoutingStore
 from router.store.visits import MIGRATIONS
 from router.supervision import keep_running
 from router.web.admin import Check, Figures, Readiness, admin_app
@@ -48,9 +51,10 @@ class Service:
         self._database = database
         self._pool = Pool(database, rest_seconds=config.pool.rest_seconds, idle_days=config.pool.idle_days)
         self._migrated = False
-        route = Route(lambda: live.current, self._pool.number)
+        self._routed = RouteCounts()
+        asked = (lambda: live.current, self._pool.number, RoutingStore(database), self._routed)
         self._fastagi = FastAgiServer(
-            {variables.PATH_ROUTE: route},
+            {variables.PATH_ROUTE: Route(*asked), variables.PATH_EXTENSION: ExtensionRoute(*asked)},
             allow=config.fastagi.allow,
             header_seconds=config.fastagi.header_seconds,
             answer_seconds=config.fastagi.answer_seconds,
@@ -129,7 +133,11 @@ class Service:
     def _figures(self) -> Sequence[Figures]:
         figures: list[Figures] = [self._store_figures]
         if self._calls is not None:
-            figures += [lambda: fastagi_figures(self._fastagi), self._calls.figures]
+            figures += [
+                lambda: fastagi_figures(self._fastagi),
+                self._routed.figures,
+                self._calls.figures,
+            ]
         if self._pool_watch is not None:
             figures.append(self._pool_watch.figures)
         return figures

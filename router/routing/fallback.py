@@ -15,8 +15,8 @@ from agi.variables import ASTDB_FAMILY
 from pool.instants import now
 from router.config.live import LiveConfig
 from router.config.model import Config
-from router.routing.plan import plan_for
 from router.routing.route import NotOurNumber, site_of
+from router.routing.table import CurrentTable, RoutingTable
 from router.store.fallback import FallbackStore, MirroredNumber
 
 log = structlog.get_logger(__name__)
@@ -44,6 +44,7 @@ class FallbackTable:
         self._live = live
         self._store = store
         self._astdb = astdb
+        self._table = CurrentTable(lambda: live.current)
         self._passed: Config | None = None
         self.numbers_put = 0
 
@@ -85,11 +86,11 @@ class FallbackTable:
 
     async def _put_differences(self, numbers: Sequence[MirroredNumber]) -> None:
         """Put what differs. AstDB first: what is put twice does no harm, what is missing would."""
-        config = self._live.current
+        table = self._table()
         puts = []
         deletions = []
         for number in numbers:
-            target = fallback_target(config, number)
+            target = fallback_target(table, number)
             if target is None and number.target is not None:
                 deletions.append(number.number)
             elif target is not None and target != number.target:
@@ -107,10 +108,13 @@ class FallbackTable:
         await self._store.removed(numbers)
 
 
-def fallback_target(config: Config, number: MirroredNumber) -> str | None:
-    """The dial string of the plan's first step; None when no site claims the number (the global default)."""
+def fallback_target(table: RoutingTable, number: MirroredNumber) -> str | None:
+    """The dial string of the default plan's first step, whatever the hour: without a router somebody is rung.
+
+    None when no site claims the number (the global default).
+    """
     try:
-        site, slot = site_of(config, number.number, number)
+        site, slot = site_of(table.config, number.number, number)
     except NotOurNumber:
         return None
-    return plan_for(site, config.asterisk, slot=slot).steps[0].dial
+    return table.plans(site).fallback(slot)

@@ -1,12 +1,23 @@
 """FastAGI `/route`: who is to be rung for a dialed number."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 from agi import variables
+from pool.numbers import NumberKind
+from router.cdr.enrich import caller_number
 from router.config import Config, Site
-from router.routing.numbering import to_e164
-from router.routing.plan import Plan, plan_for
+from router.routing.counts import RouteCounts
+from router.routing.lookups import History, Lookups
+from router.routing.numbering import NotANumber, to_e164
+from router.routing.plan import Plan, Situation
+from router.routing.rate import CallRate
+from router.routing.table import CurrentTable, RoutingTable
+from router.routing.turns import Turns
+
+LOOKUP_SHARE = 0.6
+"""How much of the answer's time may have passed when what a plan would like to know is given up."""
 
 
 class NotOurNumber(LookupError):
@@ -14,7 +25,7 @@ class NotOurNumber(LookupError):
 
 
 class DialedNumber(Protocol):
-    """What routing needs of a number of the inventory; "" is none."""
+    """What tells a number's site; "" is none."""
 
     @property
     def site(self) -> str: ...
@@ -24,11 +35,27 @@ class DialedNumber(Protocol):
     def channel(self) -> str: ...
 
 
+class NumberOfInventory(DialedNumber, Protocol):
+    """What routing needs of a number of the inventory."""
+
+    @property
+    def kind(self) -> NumberKind: ...
+
+
+FindNumber = Callable[[str], Awaitable[NumberOfInventory | None]]
+
+
 class Request(Protocol):
     """What routing needs of a FastAGI request."""
 
     @property
     def dialed(self) -> str: ...
+    @property
+    def linkedid(self) -> str: ...
+    @property
+    def caller(self) -> str: ...
+    @property
+    def received_at(self) -> int: ...
 
 
 class Route:
@@ -37,50 +64,89 @@ class Route:
     def __init__(
         self,
         current_config: Callable[[], Config],
-        find_number: Callable[[str], Awaitable[DialedNumber | None]],
+        find_number: FindNumber,
+        history: History,
+        counts: RouteCounts,
     ) -> None:
-        self._config = current_config
+        self._table = CurrentTable(current_config)
         self._find = find_number
+        self._lookups = Lookups(history, counts)
+        self._counts = counts
+        self._rate = CallRate()
+        self._turns = Turns()
 
     async def __call__(self, request: Request) -> Mapping[str, str]:
         """The answer variables for `request.dialed`, the digits as the trunk sent them.
 
         Raises NotANumber, NotOurNumber, or what the store raises when it is out of reach.
         """
-        config = self._config()
+        table = self._table()
+        config = table.config
+        until = asyncio.get_running_loop().time() + config.fastagi.answer_seconds * LOOKUP_SHARE
         number = to_e164(request.dialed, config.asterisk.country)
+        caller = caller_of(request.caller, config)
+        if block := table.blocks.everywhere(caller):
+            return self._blocked(number, "", block, "list")
         record = await self._find(number)
         site, slot = site_of(config, number, record)
-        plan = plan_for(site, config.asterisk, slot=slot, channel=record.channel if record else "")
-        return answer(number, plan)
+        if block := table.blocks.at_site(site.key, caller):
+            return self._blocked(number, site.key, block, "list")
+        if not self._within_limit(table, caller):
+            return self._blocked(number, site.key, config.calls.over_limit, "limit")
+        plans = table.plans(site)
+        situation = await self._lookups.completed(
+            Situation(
+                at=request.received_at,
+                linkedid=request.linkedid,
+                caller=caller,
+                slot=slot,
+                channel=record.channel if record else "",
+            ),
+            plans,
+            site=site.key,
+            number=number if record and record.kind is NumberKind.DYNAMIC else None,
+            since_at=held_since(config, request.received_at),
+            until=until,
+        )
+        values = answer(number, plans.plan(situation, lambda plan: self._turns.take(site.key, plan)))
+        if record and record.kind is NumberKind.EXTENSION:
+            values[variables.ASK] = "1"
+        return values
+
+    def _within_limit(self, table: RoutingTable, caller: str | None) -> bool:
+        limit = table.config.calls
+        if not limit.most_per_caller or caller is None or caller in table.unlimited:
+            return True
+        return self._rate.allows(caller, limit.most_per_caller, limit.per_minutes * 60)
+
+    def _blocked(self, number: str, site: str, block: str, by: str) -> dict[str, str]:
+        self._counts.blocked[by] += 1
+        return {variables.NUMBER: number, variables.SITE: site, variables.BLOCK: block}
 
 
 def site_of(config: Config, number: str, record: DialedNumber | None) -> tuple[Site, str | None]:
     """The site that a dialed number belongs to, and its number slot where the number tells it.
 
     A number of the inventory belongs to the site that showed it last; one that no site has shown yet to the
-    only site that draws from its pool. A site's main number belongs to it as long as its plan does not ring
+    only site that draws from its pool. A site's main number belongs to it as long as its plans do not ring
     that number again. Raises NotOurNumber.
     """
     if record is not None:
         site = config.site_of(record.site) if record.site else None
-        drawing = [item for item in config.site if record.pool in pools_of(item)]
-        site = site or (drawing[0] if len(drawing) == 1 else None)
+        if site is None:
+            drawing = config.sites_by_pool.get(record.pool, ())
+            site = drawing[0] if len(drawing) == 1 else None
         if site is not None:
             return site, _slot_of(site, record.pool)
-    for site in config.site:
-        if site.main_number == number and site.step:
-            return site, None
-        for slot in site.number_slot:
-            if slot.main_number == number and slot.step:
-                return site, slot.name
-    raise NotOurNumber(number)
+    place = config.places_by_main_number.get(number)
+    if place is None:
+        raise NotOurNumber(number)
+    return place
 
 
-def pools_of(site: Site) -> set[str]:
+def pools_of(site: Site) -> frozenset[str]:
     """The names of the pools that a site's visits are served from."""
-    named = (rule.pool for rule in site.rule), (slot.pool for slot in site.number_slot)
-    return {site.pool, *(pool for pools in named for pool in pools if pool)}
+    return site.pools
 
 
 def _slot_of(site: Site, pool: str) -> str | None:
@@ -88,6 +154,23 @@ def _slot_of(site: Site, pool: str) -> str | None:
     if pool == site.pool:
         return None
     return next((slot.name for slot in site.number_slot if slot.pool == pool), None)
+
+
+def caller_of(sent: str, config: Config) -> str | None:
+    """Who calls, as CDRs name callers: E.164, or as it was sent; None where it is withheld."""
+
+    def e164(digits: str) -> str | None:
+        try:
+            return to_e164(digits, config.asterisk.country)
+        except NotANumber:
+            return None
+
+    return caller_number(sent, e164)
+
+
+def held_since(config: Config, at: int) -> int:
+    """Who held a number last before this instant does not count as its holder at `at`; milliseconds."""
+    return at - config.cdr.lookback_hours * 3_600_000
 
 
 def answer(number: str, plan: Plan) -> dict[str, str]:
@@ -100,6 +183,8 @@ def answer(number: str, plan: Plan) -> dict[str, str]:
         variables.WHISPER: plan.whisper,
         variables.OVERFLOW: plan.overflow,
     }
+    if plan.language:
+        values[variables.LANGUAGE] = plan.language
     for step, dial, ring in zip(plan.steps, variables.DIAL_STRINGS, variables.RING_SECONDS, strict=False):
         values[dial] = step.dial
         values[ring] = str(step.ring_seconds)

@@ -12,6 +12,7 @@ from pool.service import Pool
 from router.config import Config
 from router.config.live import LiveConfig
 from router.routing.fallback import FallbackTable, fallback_target
+from router.routing.table import RoutingTable
 from router.store.fallback import FallbackStore, MirroredNumber
 from router.store.visits import MIGRATIONS
 
@@ -109,6 +110,6 @@ async def test_a_lost_astdb_is_written_anew(tmp_path: Path, database: Database) 
 
 
 def test_numbers_that_no_site_claims_have_no_target() -> None:
-    two = Config.model_validate({"site": [SHOP, SHOP | {"key": "other"}]})
+    two = RoutingTable(Config.model_validate({"site": [SHOP, SHOP | {"key": "other"}]}))
     assert fallback_target(two, MirroredNumber("+442079460100", "", "default", "", None)) is None
     assert fallback_target(two, MirroredNumber("+442079460100", "other", "default", "", None)) is not None
