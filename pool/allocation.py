@@ -67,21 +67,18 @@ class Allocation:
                 rows = []
             wants += (Want(request, slot) for slot in request.wish.slots if not _has(rows, slot))
         await self._climb_down(transaction, wants, last, at)
-        if revivals:
-            await transaction.many(queries.write_hold, [row._asdict() for row in revivals])
         new_rows = [want.row for want in wants]
-        if new_rows:
-            await transaction.many(queries.write_lease, [row._asdict() for row in new_rows])
-            await self._count(transaction, wants)
-        fresh = [request for place, request in enumerate(requests) if place not in revived]
-        if fresh:
-            await transaction.many(
-                queries.remember_lease,
-                [
-                    {"site": r.wish.site, "visitor_id": r.wish.visitor_id, "lease_id": r.lease_id}
-                    for r in fresh
-                ],
-            )
+        await transaction.run_rows(queries.write_holds, revivals)
+        await transaction.run_rows(queries.write_leases, new_rows)
+        await transaction.run_rows(
+            queries.remember_leases,
+            [
+                (request.wish.site, request.wish.visitor_id, request.lease_id)
+                for place, request in enumerate(requests)
+                if place not in revived
+            ],
+        )
+        await self._count(transaction, wants)
         rows_of: defaultdict[str, list[LeaseRow]] = defaultdict(list)
         for row in new_rows:
             rows_of[row.lease_id].append(row)
@@ -124,21 +121,20 @@ class Allocation:
             for want in wants
             if want.slot.kind is not WishKind.MAIN
         )
-        if served:
-            await transaction.many(
-                self._queries.count_served,
-                [
-                    {
-                        "hour_at": hour_at,
-                        "site": site,
-                        "pool": pool,
-                        "rung": rung,
-                        "shard": self._shard,
-                        "slots": n,
-                    }
-                    for (hour_at, site, pool, rung), n in sorted(served.items())
-                ],
-            )
+        await transaction.many(
+            self._queries.count_served,
+            [
+                {
+                    "hour_at": hour_at,
+                    "site": site,
+                    "pool": pool,
+                    "rung": rung,
+                    "shard": self._shard,
+                    "slots": n,
+                }
+                for (hour_at, site, pool, rung), n in sorted(served.items())
+            ],
+        )
 
 
 def _waves(requests: Sequence[LeaseRequest]) -> list[list[int]]:

@@ -96,9 +96,7 @@ class Keeping:
         return dict(leases)
 
     async def _write(self, transaction: Transaction, leases: Iterable[list[LeaseRow]]) -> None:
-        changed = [row._asdict() for rows in leases for row in rows]
-        if changed:
-            await transaction.many(self._queries.write_hold, changed)
+        await transaction.run_rows(self._queries.write_holds, [row for rows in leases for row in rows])
 
 
 def view(rows: Sequence[LeaseRow], at: Instant, *, over: bool = False) -> LeaseView:

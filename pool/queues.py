@@ -166,30 +166,22 @@ class NumberQueues:
         self, transaction: Transaction, taken: list[tuple[Want, Entry]], moved: list[Entry]
     ) -> None:
         """Writes the numbers' new places: the taken to their holders, the moved to their true instants."""
-        places = [
-            {"number": e.name, "site": e.what.site, "free_at": e.free_at, "lease_id": e.what.lease_id}
-            for e in moved
-        ]
+        places = [(e.name, e.what.site, e.free_at, e.what.lease_id) for e in moved]
         endings = []
         queues = set()
         for want, entry in taken:
             site = want.request.wish.site
             free_at = lifecycle.free_at(want.hold, want.request.at, self._rest_seconds)
-            places.append(
-                {"number": entry.name, "site": site, "free_at": free_at, "lease_id": want.request.lease_id}
-            )
+            places.append((entry.name, site, free_at, want.request.lease_id))
             if entry.what.hold is not None:
                 endings.append(ending(entry.what.lease_id, entry.name, "", entry.what.hold, want.request.at))
             if entry.what.site != site:
                 queues.add((entry.what.pool, site))
-        if places:
-            await transaction.many(self._queries.place_number, places)
-        if endings:
-            await transaction.many(self._queries.end_lease, endings)
-        if queues:
-            await transaction.many(
-                self._queries.add_queue, [{"pool": pool, "site": site} for pool, site in sorted(queues)]
-            )
+        await transaction.run_rows(self._queries.place_numbers, places)
+        await transaction.run_rows(self._queries.end_leases, endings)
+        await transaction.many(
+            self._queries.add_queue, [{"pool": pool, "site": site} for pool, site in sorted(queues)]
+        )
 
     async def _return_idle(self, transaction: Transaction, at: Instant) -> None:
         """Moves numbers no site has shown for `idle_days` to the base, in the order they fell idle.
@@ -217,12 +209,14 @@ class NumberQueues:
         await self._place(transaction, [], moved)
 
 
-def ending(lease_id: str, number: str, extension: str, hold: Hold, at: Instant) -> dict[str, object]:
-    """The parameters of `end_lease` for a number that is given on at `at`.
+def ending(
+    lease_id: str, number: str, extension: str, hold: Hold, at: Instant
+) -> tuple[str, str, str, Instant | None]:
+    """The row for `end_leases` of a number that is given on at `at`.
 
     Raises LeaseIsHeld should it still be held: a last line of defence, no request may reach it.
     """
     over_at = hold.over_at
     if over_at is None:
         over_at = lifecycle.apply(hold, Event.OVER, at).over_at
-    return {"lease_id": lease_id, "number": number, "extension": extension, "over_at": over_at}
+    return lease_id, number, extension, over_at

@@ -91,7 +91,7 @@ class SpecialNumbers:
             ]
         left = wants[len(taken) :]
         moved: list[Entry] = []
-        ended: list[dict[str, object]] = []
+        ended: list[tuple[str, str, str, Instant | None]] = []
         if left:
             used = await self._used_codes(transaction, host, len(left), at)
             taken += [(want, entry.name) for want, entry in zip(left, used.given, strict=False)]
@@ -111,20 +111,14 @@ class SpecialNumbers:
         host: Host,
         taken: list[tuple[Want, str]],
         moved: list[Entry],
-        ended: list[dict[str, object]],
+        ended: list[tuple[str, str, str, Instant | None]],
     ) -> None:
-        places = [
-            {"number": host.number, "code": e.name, "free_at": e.free_at, "lease_id": e.what.lease_id}
-            for e in moved
-        ]
+        places = [(host.number, e.name, e.free_at, e.what.lease_id) for e in moved]
         for want, code in taken:
             free_at = lifecycle.free_at(want.hold, want.request.at, self._rest_seconds)
-            lease_id = want.request.lease_id
-            places.append({"number": host.number, "code": code, "free_at": free_at, "lease_id": lease_id})
-        if places:
-            await transaction.many(self._queries.place_code, places)
-        if ended:
-            await transaction.many(self._queries.end_lease, ended)
+            places.append((host.number, code, free_at, want.request.lease_id))
+        await transaction.run_rows(self._queries.place_codes, places)
+        await transaction.run_rows(self._queries.end_leases, ended)
 
     async def _used_codes(self, transaction: Transaction, host: Host, wanted: int, at: Instant) -> _Used:
         """Codes that were given before, longest free first."""

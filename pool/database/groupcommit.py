@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from pool.database.errors import StoreConflict, StoreUnavailable
 from pool.database.transaction import Transaction
 
 Handler: TypeAlias = Callable[[Transaction, Sequence[Any]], Awaitable[Sequence[Any]]]
-Writing: TypeAlias = Callable[[], AbstractAsyncContextManager[Transaction]]
+Transact: TypeAlias = Callable[
+    [Callable[[Transaction], Coroutine[Any, Any, list[Any]]]], Awaitable[list[Any]]
+]
 
 CONFLICT_TRIES = 6
+
+GATHERING_TURNS = 2
+"""Turns of the event loop before a batch is closed: what is ready to be read joins it. Under load the batches
+grow by that, and an idle loop turns at once."""
 
 
 class _Waiting(NamedTuple):
@@ -28,11 +33,12 @@ class GroupCommit:
 
     A handler takes (transaction, items) and gives one result per item, in order; a result that is an
     exception fails that item alone. A handler that raises makes the batch run again, each item in its own
-    savepoint, so that only the guilty fail: a handler must therefore change nothing outside the transaction.
+    savepoint, so that only the guilty fail. A handler therefore changes nothing outside the transaction, and
+    it awaits nothing else: the database may run it in a thread of its own.
     """
 
-    def __init__(self, writing: Writing, *, most_items: int, most_waiting: int) -> None:
-        self._writing = writing
+    def __init__(self, transact: Transact, *, most_items: int, most_waiting: int) -> None:
+        self._transact = transact
         self._most_items = most_items
         self._most_waiting = most_waiting
         self._waiting: deque[_Waiting] = deque()
@@ -56,6 +62,8 @@ class GroupCommit:
     async def _run(self) -> None:
         try:
             while self._waiting:
+                for _ in range(GATHERING_TURNS):
+                    await asyncio.sleep(0)
                 taken = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._most_items))]
                 batch = [waiting for waiting in taken if not waiting.answer.done()]
                 if batch:
@@ -101,17 +109,20 @@ class GroupCommit:
         groups: dict[Handler, list[int]] = {}
         for place, waiting in enumerate(batch):
             groups.setdefault(waiting.handler, []).append(place)
-        results: list[Any] = [None] * len(batch)
-        async with self._writing() as transaction:
+
+        async def work(transaction: Transaction) -> list[Any]:
+            results: list[Any] = [None] * len(batch)
             for handler, places in groups.items():
                 answers = await handler(transaction, [batch[place].item for place in places])
                 for place, answer in zip(places, answers, strict=True):
                     results[place] = answer
-        return results
+            return results
+
+        return await self._transact(work)
 
     async def _singly(self, batch: list[_Waiting]) -> list[Any]:
-        results: list[Any] = []
-        async with self._writing() as transaction:
+        async def work(transaction: Transaction) -> list[Any]:
+            results: list[Any] = []
             for waiting in batch:
                 try:
                     async with transaction.savepoint():
@@ -121,7 +132,9 @@ class GroupCommit:
                 except Exception as error:
                     result = error
                 results.append(result)
-        return results
+            return results
+
+        return await self._transact(work)
 
 
 def _resolve(waiting: _Waiting, result: Any) -> None:

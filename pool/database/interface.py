@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -61,9 +61,11 @@ class Database(ABC):
         Raises StoreUnavailable when the store is down (it is then applied when the store is back) and
         MigrationError when the store was written by a newer version.
         """
-        self._rooms[room] = folder
-        async with self.write() as transaction:
-            return await self._apply(transaction, room, folder)
+        try:
+            async with self.write() as transaction:
+                return await self._apply(transaction, room, folder)
+        finally:
+            self._rooms[room] = folder
 
     async def _apply(self, transaction: Transaction, room: str, folder: Path) -> list[str]:
         return await apply_migrations(transaction, self._migration_queries, self.dialect, room, folder)
@@ -90,15 +92,24 @@ class Database(ABC):
     ) -> _Result:
         """Group commit: gives `item` to `handler` with others that arrived meanwhile, in one transaction.
 
-        Returns only once the transaction is durable. See GroupCommit for what a handler must heed.
+        Returns only once the transaction is durable. The handler changes nothing outside the transaction and
+        awaits nothing else: it may run in another thread, and again after a failure. See GroupCommit.
         """
         key = None if self.one_lane else handler
         lane = self._lanes.get(key)
         if lane is None:
-            lane = GroupCommit(self.write, most_items=self._most_items, most_waiting=self._most_waiting)
+            lane = GroupCommit(self.transact, most_items=self._most_items, most_waiting=self._most_waiting)
             self._lanes[key] = lane
         result: _Result = await lane.commit(handler, item)
         return result
+
+    async def transact(self, work: Callable[[Transaction], Coroutine[Any, Any, _Result]]) -> _Result:
+        """`work` in one write transaction of its own, durable when it returns.
+
+        `work` awaits its transaction and nothing else: a database may run it in a thread of its own.
+        """
+        async with self.write() as transaction:
+            return await work(transaction)
 
     async def close(self) -> None:
         """Writes what waits, then closes every connection."""

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 from urllib.parse import quote
 
 import aiosqlite
 from aiosql.adapters.aiosqlite import AioSQLiteAdapter
 
+from pool.database.direct import DIRECTLY, AnsweringAtOnce, DirectConnection, exclusively
 from pool.database.errors import StoreConflict, StoreUnavailable
 from pool.database.interface import Database
 from pool.database.transaction import Reading, Transaction
@@ -42,6 +44,8 @@ _PASSING = frozenset(
 
 CLOSE_SECONDS = 5.0
 
+_Result = TypeVar("_Result")
+
 
 class SqliteAdapter(AioSQLiteAdapter):
     """aiosql's adapter with one trip to aiosqlite's thread per query instead of three."""
@@ -62,8 +66,8 @@ class SqliteAdapter(AioSQLiteAdapter):
         rows = await conn.execute_fetchall(sql, parameters)
         return rows[0][0] if rows else None
 
-    async def insert_update_delete(self, conn: Any, _query_name: str, sql: str, parameters: Any) -> Any:
-        return (await conn.execute(sql, parameters)).rowcount
+    async def insert_update_delete(self, conn: Any, _query_name: str, sql: str, parameters: Any) -> None:
+        await conn.execute_fetchall(sql, parameters)
 
     async def insert_update_delete_many(
         self, conn: Any, _query_name: str, sql: str, parameters: Iterable[Mapping[str, Any]]
@@ -112,6 +116,33 @@ class SqliteDatabase(Database):
                     connection = await self._connected_writer()
                     async with self._exclusively(connection) as transaction:
                         yield transaction
+
+    async def transact(self, work: Callable[[Transaction], Coroutine[Any, Any, _Result]]) -> _Result:
+        async with self._writing:
+            with self.translating("write"):
+                async with self._deadline(self._write_seconds):
+                    connection = await self._connected_writer()
+                    return await self._directly(connection, work)
+
+    async def _directly(
+        self, connection: aiosqlite.Connection, work: Callable[[Transaction], Coroutine[Any, Any, _Result]]
+    ) -> _Result:
+        def deed(sqlite: sqlite3.Connection) -> _Result:
+            transaction = Transaction(AnsweringAtOnce(sqlite), self.translating, _execute)
+            result: _Result = exclusively(sqlite, partial(work, transaction))
+            return result
+
+        try:
+            answer: Any = await connection.execute_fetchall(DIRECTLY, deed)
+        except asyncio.CancelledError:
+            await self._give_up_connections(busy=True)
+            raise
+        except Exception as error:
+            if _is_lasting(error) or _is_lasting(error.__cause__):
+                await self._give_up_connections()
+            raise
+        result: _Result = answer[0]
+        return result
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Reading]:
@@ -208,6 +239,7 @@ class SqliteDatabase(Database):
             uri=True,
             isolation_level=None,
             timeout=self._busy_seconds,
+            factory=DirectConnection,
         )
         connection.row_factory = sqlite3.Row
         try:
@@ -274,7 +306,7 @@ class SqliteDatabase(Database):
 
 
 async def _execute(connection: Any, sql: str) -> None:
-    await connection.execute(sql)
+    await connection.execute_fetchall(sql)
 
 
 def _primary_code(error: sqlite3.Error) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+import json
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from typing import Any, Protocol
 
@@ -59,9 +60,16 @@ class Transaction(Reading):
             await query(self.connection, **parameters)
 
     async def many(self, query: Query, rows: Iterable[Mapping[str, Any]], /) -> None:
-        """The statement once per row, in one trip (`-- name: x(…)*!`)."""
-        with self._translating():
-            await query(self.connection, list(rows))
+        """The statement once per row, in one trip (`-- name: x(…)*!`); nothing for no rows."""
+        listed = list(rows)
+        if listed:
+            with self._translating():
+                await query(self.connection, listed)
+
+    async def run_rows(self, query: Query, rows: Sequence[Sequence[Any]], /) -> None:
+        """A statement that takes its rows as the JSON array `:rows` (`-- name: x(rows)!`); none, nothing."""
+        if rows:
+            await self.run(query, rows=json.dumps(rows))
 
     async def statement(self, sql: str) -> None:
         """One statement as text: schema changes."""

@@ -20,10 +20,25 @@ def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Post
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def dialect(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def store_url(dialect: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of an empty store."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/pool.db"
+    yield from _empty_store(dialect, request, tmp_path / "pool.db")
+
+
+@pytest.fixture
+def second_store_url(dialect: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of another one of the same kind."""
+    yield from _empty_store(dialect, request, tmp_path / "second.db")
+
+
+def _empty_store(dialect: str, request: pytest.FixtureRequest, file: Path) -> Iterator[str]:
+    if dialect == "sqlite":
+        yield f"sqlite:///{file}"
         return
     server: PostgresqlServer = request.getfixturevalue("postgresql_server")
     with server.database() as url:

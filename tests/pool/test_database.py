@@ -12,6 +12,7 @@ from pool.database import Database, MigrationError, StoreUnavailable, Transactio
 from pool.database.groupcommit import GroupCommit
 from pool.database.migrations import migrations_in, statements
 from pool.database.queries import for_dialect
+from pool.service import MIGRATIONS
 
 NOTES = """
 -- name: write_note(text)!
@@ -135,7 +136,7 @@ async def test_several_handlers_share_a_transaction_and_one_fails_alone(notes: N
 
 
 async def test_more_than_may_wait_are_refused_at_once(notes: Notes) -> None:
-    lane = GroupCommit(notes.database.write, most_items=2, most_waiting=3)
+    lane = GroupCommit(notes.database.transact, most_items=2, most_waiting=3)
     answers = await asyncio.gather(
         *(lane.commit(notes.batch, f"n{n}") for n in range(5)), return_exceptions=True
     )
@@ -151,6 +152,21 @@ async def test_who_gives_up_waiting_does_not_disturb_the_others(notes: Notes) ->
     with pytest.raises(asyncio.CancelledError):
         await first
     assert await notes.database.commit(notes.batch, "c") == "C"
+
+
+async def test_a_handler_that_waits_for_something_else_is_told_so_or_waited_for(notes: Notes) -> None:
+    async def dawdling(transaction: Transaction, texts: Sequence[str]) -> list[str | Exception]:
+        await asyncio.sleep(0.01)
+        return await notes.batch(transaction, texts)
+
+    answer, other = await asyncio.gather(
+        notes.database.commit(dawdling, "a"), notes.database.commit(notes.batch, "b"), return_exceptions=True
+    )
+    assert other == "B"
+    if notes.database.dialect == "sqlite":  # the handler runs in SQLite's thread
+        assert isinstance(answer, RuntimeError)
+    else:
+        assert answer == "A"
 
 
 async def test_a_cancelled_write_leaves_nothing_and_the_next_works(notes: Notes) -> None:
@@ -187,6 +203,39 @@ async def test_a_store_of_a_newer_version_is_refused(notes: Notes) -> None:
     (notes.migrations / "0002_author.sql").unlink()
     with pytest.raises(MigrationError, match=r"0002 'author'.*newer version"):
         await notes.open()
+
+
+async def schema(database: Database) -> list[tuple[object, ...]]:
+    async with database.read() as reading:
+        if database.dialect == "sqlite":
+            found = await reading.connection.execute_fetchall(
+                "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"
+            )
+        else:
+            found = await reading.connection.fetch(
+                "SELECT table_name, column_name, data_type, is_nullable, column_default"
+                " FROM information_schema.columns WHERE table_schema = 'public'"
+                " UNION ALL SELECT tablename, indexname, indexdef, '', '' FROM pg_indexes"
+                " WHERE schemaname = 'public' ORDER BY 1, 2"
+            )
+    return [tuple(row) for row in found]
+
+
+async def test_a_store_migrated_step_by_step_equals_a_fresh_one(
+    database: Database, tmp_path: Path, second_store_url: str
+) -> None:
+    fresh = await open_database(second_store_url)
+    steps = tmp_path / "steps"
+    steps.mkdir()
+    try:
+        await fresh.migrate("pool", MIGRATIONS)
+        for file in sorted(MIGRATIONS.glob("*.sql")):
+            (steps / file.name).write_text(file.read_text())
+            assert len(await database.migrate("pool", steps)) == 1
+        assert await schema(database) == await schema(fresh)
+        assert len(await schema(fresh)) > 10
+    finally:
+        await fresh.close()
 
 
 async def test_a_failing_migration_leaves_nothing(notes: Notes) -> None:

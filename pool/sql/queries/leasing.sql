@@ -1,4 +1,5 @@
--- Leasing. Lists come as JSON arrays, so that a batch of any size is one statement.
+-- Leasing. Lists come as JSON arrays, so that a batch of any size is one statement: one trip, and in SQLite one
+-- stretch in which Python's other threads run on.
 -- In PostgreSQL whoever relies on a row, locks it: visitors and leases in their order, numbers by SKIP LOCKED.
 
 -- name: last_leases(visitors)
@@ -15,8 +16,12 @@ ON CONFLICT (site, visitor_id) DO UPDATE SET site = excluded.site
 RETURNING site, visitor_id, lease_id
 */
 
--- name: remember_lease(site, visitor_id, lease_id)*!
-INSERT INTO visitor_lease (site, visitor_id, lease_id) VALUES (:site, :visitor_id, :lease_id)
+-- name: remember_leases(rows)!
+-- rows: [[site, visitor_id, lease_id], …]
+INSERT INTO visitor_lease (site, visitor_id, lease_id)
+SELECT given.value ->> 0, given.value ->> 1, given.value ->> 2
+FROM /*sqlite json_each(:rows) *//*postgresql json_array_elements(:rows::json) */ AS given
+WHERE TRUE
 ON CONFLICT (site, visitor_id) DO UPDATE SET lease_id = excluded.lease_id;
 
 -- name: lease_rows(ids)
@@ -80,28 +85,46 @@ WHERE number IN (SELECT value /*postgresql #>> '{}' */ FROM /*sqlite json_each(:
   AND kind = 'dynamic' AND retired_at IS NULL
 /*postgresql FOR UPDATE SKIP LOCKED */;
 
--- name: place_number(number, site, free_at, lease_id)*!
-UPDATE number SET site = :site, free_at = :free_at, lease_id = :lease_id WHERE number = :number;
+-- name: place_numbers(rows)!
+-- rows: [[number, site, free_at, lease_id], …]
+UPDATE number
+SET site = given.value ->> 1, free_at = CAST(given.value ->> 2 AS BIGINT), lease_id = given.value ->> 3
+FROM /*sqlite json_each(:rows) *//*postgresql json_array_elements(:rows::json) */ AS given
+WHERE number.number = given.value ->> 0;
 
--- name: end_lease(lease_id, number, extension, over_at)*!
-UPDATE lease SET over_at = :over_at
-WHERE lease_id = :lease_id AND number = :number AND extension = :extension AND over_at IS NULL;
+-- name: end_leases(rows)!
+-- rows: [[lease_id, number, extension, over_at], …]
+UPDATE lease SET over_at = CAST(given.value ->> 3 AS BIGINT)
+FROM /*sqlite json_each(:rows) *//*postgresql json_array_elements(:rows::json) */ AS given
+WHERE lease.lease_id = given.value ->> 0 AND lease.number = given.value ->> 1
+  AND lease.extension = given.value ->> 2 AND lease.over_at IS NULL;
 
--- name: write_lease*!
+-- name: write_leases(rows)!
+-- rows: [[…], …] in the order of the columns.
 INSERT INTO lease (lease_id, slot, visit_id, visitor_id, site, pool, channel, rung, number, extension, shown_at,
                    freeze_seconds, beat_seconds, from_at, last_seen_at, left_at, tel_click_at, call_at, anchor_at,
                    over_at)
-VALUES (:lease_id, :slot, :visit_id, :visitor_id, :site, :pool, :channel, :rung, :number, :extension, :shown_at,
-        :freeze_seconds, :beat_seconds, :from_at, :last_seen_at, :left_at, :tel_click_at, :call_at, :anchor_at,
-        :over_at)
+SELECT given.value ->> 0, given.value ->> 1, given.value ->> 2, given.value ->> 3, given.value ->> 4,
+    given.value ->> 5, given.value ->> 6, given.value ->> 7, given.value ->> 8, given.value ->> 9,
+    CAST(given.value ->> 10 AS BIGINT), CAST(given.value ->> 11 AS BIGINT),
+    CAST(given.value ->> 12 AS BIGINT), CAST(given.value ->> 13 AS BIGINT),
+    CAST(given.value ->> 14 AS BIGINT), CAST(given.value ->> 15 AS BIGINT),
+    CAST(given.value ->> 16 AS BIGINT), CAST(given.value ->> 17 AS BIGINT),
+    CAST(given.value ->> 18 AS BIGINT), CAST(given.value ->> 19 AS BIGINT)
+FROM /*sqlite json_each(:rows) *//*postgresql json_array_elements(:rows::json) */ AS given
+WHERE TRUE
 ON CONFLICT (lease_id, slot) DO UPDATE SET
     pool = excluded.pool, channel = excluded.channel, rung = excluded.rung, number = excluded.number,
     extension = excluded.extension, freeze_seconds = excluded.freeze_seconds, from_at = excluded.from_at;
 
--- name: write_hold*!
-UPDATE lease SET last_seen_at = :last_seen_at, left_at = :left_at, shown_at = :shown_at,
-    tel_click_at = :tel_click_at, call_at = :call_at, anchor_at = :anchor_at
-WHERE lease_id = :lease_id AND slot = :slot AND over_at IS NULL;
+-- name: write_holds(rows)!
+-- rows: as in write_leases. A lease that was given on stays as it is.
+UPDATE lease
+SET shown_at = CAST(given.value ->> 10 AS BIGINT), last_seen_at = CAST(given.value ->> 14 AS BIGINT),
+    left_at = CAST(given.value ->> 15 AS BIGINT), tel_click_at = CAST(given.value ->> 16 AS BIGINT),
+    call_at = CAST(given.value ->> 17 AS BIGINT), anchor_at = CAST(given.value ->> 18 AS BIGINT)
+FROM /*sqlite json_each(:rows) *//*postgresql json_array_elements(:rows::json) */ AS given
+WHERE lease.lease_id = given.value ->> 0 AND lease.slot = given.value ->> 1 AND lease.over_at IS NULL;
 
 -- name: add_queue(pool, site)*!
 INSERT INTO queue (pool, site) VALUES (:pool, :site) ON CONFLICT (pool, site) DO NOTHING;

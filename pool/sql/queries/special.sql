@@ -21,6 +21,10 @@ LIMIT :most
 -- Moves the host's counter on and gives where it stands then.
 UPDATE extension_host SET next_code = next_code + :count WHERE number = :host RETURNING next_code;
 
--- name: place_code(number, code, free_at, lease_id)*!
-INSERT INTO extension (number, code, free_at, lease_id) VALUES (:number, :code, :free_at, :lease_id)
+-- name: place_codes(rows)!
+-- rows: [[number, code, free_at, lease_id], …]
+INSERT INTO extension (number, code, free_at, lease_id)
+SELECT given.value ->> 0, given.value ->> 1, CAST(given.value ->> 2 AS BIGINT), given.value ->> 3
+FROM /*sqlite json_each(:rows) *//*postgresql json_array_elements(:rows::json) */ AS given
+WHERE TRUE
 ON CONFLICT (number, code) DO UPDATE SET free_at = excluded.free_at, lease_id = excluded.lease_id;
