@@ -13,13 +13,15 @@ test:
 	@$(MAKE) --no-print-directory lint
 	$(BIN)/python -m pytest
 
-lint: setup
+lint:
+	@.ci/setup --dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: setup
+bench:
+	@.ci/setup --dev
 	@for bench in tests/bench/*.py; do case $$bench in */__init__.py|*/_*) continue;; esac; \
 	  echo "== $$bench"; $(BIN)/python $$bench || exit 1; done
 
