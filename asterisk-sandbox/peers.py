@@ -12,15 +12,18 @@ import os
 import shlex
 import socket
 import subprocess
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import scenarios
+from midcall import PASSING_ON, Act
 from wire import Outcome, read_log
 
 CARRIER = "127.0.0.2"
-AGENTS = {"agent1": "127.0.0.11", "agent2": "127.0.0.12", "agent3": "127.0.0.13"}
+AGENTS = {f"agent{index}": f"127.0.0.{10 + index}" for index in range(1, 13)}
+"""Each phone has an address of its own; the demo needs three, tests that run cases beside each other more."""
 
 SHELL = (
     'set -m; while IFS= read -r line; do eval "$line" & done; '
@@ -130,6 +133,7 @@ class Peers:
         self.sip_port = sip_port
         self.agent_port = agent_port
         self._numbers = itertools.count(1)
+        self._line = threading.Lock()
         self._shell = subprocess.Popen(
             [*enter, "bash", "-c", SHELL], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )
@@ -153,8 +157,9 @@ class Peers:
     def _send(self, line: str) -> None:
         if self._shell.stdin is None or self._shell.poll() is not None:
             raise OSError("the peers' container has ended")
-        self._shell.stdin.write(line + "\n")
-        self._shell.stdin.flush()
+        with self._line:
+            self._shell.stdin.write(line + "\n")
+            self._shell.stdin.flush()
 
     def _start(
         self, name: str, scenario: bytes, address: str, port: int, options: list[str], *, audio: bool = False
@@ -211,15 +216,19 @@ class Peers:
         give_up_seconds: float = 90.0,
         calls: int = 1,
         rate: float = 10.0,
+        phone: str | None = None,
     ) -> Run:
-        """Call `number` as the carrier: talk `seconds` unless the other side ends it first. `cancel_after`
-        counts from the last provisional answer. With `calls` that many are begun at `rate` a second."""
+        """Call `number` as the carrier, or as an agent's `phone`: talk `seconds` unless the other side ends
+        it first. `cancel_after` counts from the last provisional answer. With `calls` that many are begun at
+        `rate` a second."""
+        address = AGENTS[phone] if phone else CARRIER
         scenario = scenarios.caller(
-            number, caller=caller, name=name, seconds=seconds, digits=digits, digits_after=digits_after,
-            audio=audio, cancel_after=cancel_after, give_up_seconds=give_up_seconds,
+            number, caller=phone or caller, name=name, seconds=seconds, digits=digits,
+            digits_after=digits_after, audio=audio, cancel_after=cancel_after,
+            give_up_seconds=give_up_seconds,
         )  # fmt: skip
         options = ["-m", str(calls), "-l", str(calls), "-r", f"{rate:g}"]
-        return self._start("call", scenario, CARRIER, free_port(CARRIER), options, audio=audio)
+        return self._start("call", scenario, address, free_port(address), options, audio=audio)
 
     def agent(
         self,
@@ -229,14 +238,19 @@ class Peers:
         reject: int | None = None,
         silent: bool = False,
         hangup_after: float | None = None,
+        early_media: bool = False,
+        then: Sequence[Act] = (),
     ) -> Run:
         """Play an agent until stopped: ring, answer after `answer_after` seconds (None: never), send back
-        what it hears. Returns once it listens. (SIPp's own end after N calls hangs while it echoes.)"""
+        what it hears, do what `then` says. Returns once it listens. (SIPp's own end after N calls hangs while
+        it echoes.)"""
         if not _is_free(AGENTS[name], self.agent_port):
             raise OSError(f"{name} is being played already: {AGENTS[name]}:{self.agent_port} is taken")
         scenario = scenarios.agent(
-            answer_after=answer_after, reject=reject, silent=silent, hangup_after=hangup_after
-        )
-        run = self._start(name, scenario, AGENTS[name], self.agent_port, ["-rtp_echo"])
+            answer_after=answer_after, reject=reject, silent=silent, hangup_after=hangup_after,
+            early_media=early_media, then=then,
+        )  # fmt: skip
+        options = ["-rtp_echo", *(PASSING_ON if then else [])]
+        run = self._start(name, scenario, AGENTS[name], self.agent_port, options)
         run.wait_until_listening()
         return run

@@ -7,6 +7,11 @@ during a SIPp pause counts as unexpected.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import midcall
+from midcall import OFFER, milliseconds, ok, send
+
 _REFUSALS = (
     400,
     401,
@@ -33,34 +38,10 @@ _REFUSALS = (
     606,
 )
 
-_OFFER = """v=0
-o=- 1 1 IN IP[media_ip_type] [media_ip]
-s=-
-c=IN IP[media_ip_type] [media_ip]
-t=0 0
-m=audio {port} RTP/AVP 0 101
-a=rtpmap:0 PCMU/8000
-a=rtpmap:101 telephone-event/8000
-a=fmtp:101 0-15
-"""
-
 
 def _xml(name: str, parts: list[str]) -> bytes:
     head = f'<?xml version="1.0" encoding="ISO-8859-1" ?>\n<scenario name="{name}">\n'
     return (head + "".join(parts) + "</scenario>\n").encode("utf-8", "surrogateescape")
-
-
-def _send(message: str, *, body: str = "", retrans: bool = False) -> str:
-    """A message to send; blank lines inside would end its header."""
-    head = message.strip("\n")
-    if body:
-        head += "\nContent-Type: application/sdp"
-    again = ' retrans="500"' if retrans else ""
-    return f"<send{again}><![CDATA[\n{head}\nContent-Length: [len]\n\n{body}]]></send>\n"
-
-
-def _milliseconds(seconds: float) -> int:
-    return max(1, round(seconds * 1000))
 
 
 def caller(
@@ -92,13 +73,15 @@ Contact: <sip:carrier@[local_ip]:[local_port]>
 Max-Forwards: 70
 """
 
-    offer = _OFFER.format(port="[rtpstream_audio_port]" if audio else "[media_port]")
-    patience = _milliseconds(give_up_seconds if cancel_after is None else cancel_after)
+    offer = OFFER.format(port="[rtpstream_audio_port]" if audio else "[media_port]")
+    if digits:
+        offer = offer.replace("101", "96")  # what play_dtmf sends
+    patience = milliseconds(give_up_seconds if cancel_after is None else cancel_after)
     expires = f'timeout="{patience}" ontimeout="cancel"'
     # SIPp looks at the time-out of the first message it could take next: each needs it.
     refusals = [f'<recv response="{code}" optional="true" next="refused" {expires}/>\n' for code in _REFUSALS]
     parts = [
-        _send(
+        send(
             f"INVITE {target} SIP/2.0\n" + headers("1 INVITE", "invite", ""),
             body=offer,
             retrans=True,
@@ -106,28 +89,28 @@ Max-Forwards: 70
         *(f'<recv response="{code}" optional="true" {expires}/>\n' for code in (100, 180, 183)),
         *refusals,
         f'<recv response="200" rrs="true" {expires}/>\n',
-        _send("ACK [next_url] SIP/2.0\n" + headers("1 ACK", "ack", "[peer_tag_param]") + "[routes]"),
+        send("ACK [next_url] SIP/2.0\n" + headers("1 ACK", "ack", "[peer_tag_param]") + "[routes]"),
         *_media(audio, digits, digits_after),
-        f'<recv request="BYE" timeout="{_milliseconds(seconds)}" ontimeout="bye"/>\n',
+        f'<recv request="BYE" timeout="{milliseconds(seconds)}" ontimeout="bye"/>\n',
         '<label id="ended"/>\n',
-        _ok("BYE"),
+        ok("BYE"),
         '<nop next="end"/>\n',
         '<label id="bye"/>\n',
-        _send(
+        send(
             "BYE [next_url] SIP/2.0\n" + headers("2 BYE", "bye", "[peer_tag_param]") + "[routes]",
             retrans=True,
         ),
         '<recv request="BYE" optional="true" next="crossed"/>\n',
         '<recv response="200" next="end"/>\n',
         '<label id="crossed"/>\n',
-        _ok("BYE"),
+        ok("BYE"),
         '<recv response="200" timeout="2000" ontimeout="end" next="end"/>\n',
         '<label id="cancel"/>\n',
-        _send(f"CANCEL {target} SIP/2.0\n" + headers("1 CANCEL", "invite", ""), retrans=True),
+        send(f"CANCEL {target} SIP/2.0\n" + headers("1 CANCEL", "invite", ""), retrans=True),
         '<recv response="200"/>\n',
         '<recv response="487" timeout="20000" ontimeout="end"/>\n',
         '<label id="refused"/>\n',
-        _send(f"ACK {target} SIP/2.0\n" + headers("1 ACK", "invite", "[peer_tag_param]")),
+        send(f"ACK {target} SIP/2.0\n" + headers("1 ACK", "invite", "[peer_tag_param]")),
         '<label id="end"/>\n',
         '<nop><action><exec rtp_stream="pauseapattern"/></action></nop>\n' if audio else "",
     ]
@@ -135,32 +118,29 @@ Max-Forwards: 70
 
 
 def _media(audio: bool, digits: str, digits_after: float) -> list[str]:
-    """Sound that the agent sends back, and digits keyed one by one; a BYE ends it at any moment."""
+    """Sound that the agent sends back, and digits keyed after a while; a BYE ends it at any moment."""
     parts = []
     if audio:
         parts.append('<nop><action><exec rtp_stream="apattern,1,0,PCMU/8000"/></action></nop>\n')
-    wait = _milliseconds(digits_after)
-    for index, digit in enumerate(digits):
-        name = {"*": "star", "#": "pound"}.get(digit, digit)
-        path = f"/usr/share/sip-tester/dtmf_2833_{name}.pcap"
+    if digits:
+        wait = milliseconds(digits_after)
         parts += [
-            f'<recv request="BYE" timeout="{wait}" ontimeout="digit{index}" next="ended"/>\n',
-            f'<label id="digit{index}"/>\n<nop><action><exec play_pcap_audio="{path}"/></action></nop>\n',
+            f'<recv request="BYE" timeout="{wait}" ontimeout="digits" next="ended"/>\n',
+            f'<label id="digits"/>\n<nop><action><exec play_dtmf="{digits}"/></action></nop>\n',
         ]
-        wait = 300
     return parts
 
 
-def _ok(method: str) -> str:
-    """200 to the request that came last."""
-    headers = "[last_Via:]\n[last_From:]\n[last_To:]\n[last_Call-ID:]"
-    return _send(f"SIP/2.0 200 OK\n{headers}\nCSeq: [last_cseq_number] {method}")
-
-
 def agent(
-    *, answer_after: float | None, reject: int | None, silent: bool, hangup_after: float | None
+    *,
+    answer_after: float | None,
+    reject: int | None,
+    silent: bool,
+    hangup_after: float | None,
+    early_media: bool = False,
+    then: Sequence[midcall.Act] = (),
 ) -> bytes:
-    """Ring, answer, send back what is heard; or refuse; or say nothing."""
+    """Ring, answer, send back what is heard; or refuse; or say nothing. `then`: what it does in mid-call."""
     mine = ";tag=[pid]a[call_number]"
     reply = f"""[last_Via:]
 [last_From:]
@@ -188,7 +168,7 @@ Contact: <sip:agent@[local_ip]:[local_port]>
             "agent",
             [
                 *parts,
-                _send(f"SIP/2.0 {reject} Refused\n{reply}", retrans=True),
+                send(f"SIP/2.0 {reject} Refused\n{reply}", retrans=True),
                 '<recv request="ACK"/>\n',
                 forget,
             ],
@@ -196,30 +176,31 @@ Contact: <sip:agent@[local_ip]:[local_port]>
     # The INVITE's own headers: by then CANCEL or ACK is the last message.
     dialog = f"Via:[$1]\nFrom:[$2]\nTo:[$3]{mine}\nCall-ID: [call_id]\nCSeq: [$4] INVITE\n"
     contact = "Contact: <sip:agent@[local_ip]:[local_port]>"
-    patience = _milliseconds(3600 if answer_after is None else answer_after)
-    talk = "" if hangup_after is None else f' timeout="{_milliseconds(hangup_after)}" ontimeout="bye"'
-    bye = f"""BYE [next_url] SIP/2.0
-Via: SIP/2.0/UDP [local_ip]:[local_port];branch=[branch]
-From:[$3]{mine}
-To:[$2]
-Call-ID: [call_id]
-CSeq: 1 BYE
-Max-Forwards: 70
-"""
+    patience = milliseconds(3600 if answer_after is None else answer_after)
+    talk = "" if hangup_after is None else f' timeout="{milliseconds(hangup_after)}" ontimeout="bye"'
+    offer = OFFER.format(port="[media_port]")
+    ringing = (
+        send(f"SIP/2.0 183 Session Progress\n{reply}", body=offer)
+        if early_media
+        else send(f"SIP/2.0 180 Ringing\n{reply}")
+    )
+    own = midcall.Dialog(mine)
     parts += [
-        _send(f"SIP/2.0 180 Ringing\n{reply}"),
+        ringing,
         f'<recv request="CANCEL" timeout="{patience}" ontimeout="answer"/>\n',
-        _ok("CANCEL"),
-        _send(f"SIP/2.0 487 Request Terminated\n{dialog}", retrans=True),
+        ok("CANCEL"),
+        send(f"SIP/2.0 487 Request Terminated\n{dialog}", retrans=True),
         '<recv request="ACK" next="end"/>\n',
         '<label id="answer"/>\n',
-        _send(f"SIP/2.0 200 OK\n{dialog}{contact}", body=_OFFER.format(port="[media_port]"), retrans=True),
+        send(f"SIP/2.0 200 OK\n{dialog}{contact}", body=offer, retrans=True),
         '<recv request="ACK"/>\n',
+        *(part for act in then for part in act.parts(own)),
         f'<recv request="BYE"{talk}/>\n',
-        _ok("BYE"),
+        '<label id="ended"/>\n',
+        ok("BYE"),
         '<nop next="end"/>\n',
         '<label id="bye"/>\n',
-        _send(bye, retrans=True),
+        send(own.request("BYE"), retrans=True),
         '<recv response="200"/>\n',
         '<label id="end"/>\n',
         forget,
