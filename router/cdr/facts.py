@@ -27,6 +27,7 @@ BLIND_TRANSFER: Final = "BLINDTRANSFER"
 ATTENDED_TRANSFER: Final = "ATTENDEDTRANSFER"
 PARK_START: Final = "PARK_START"
 PARK_END: Final = "PARK_END"
+TRANSFERS: Final = frozenset({BLIND_TRANSFER, ATTENDED_TRANSFER, PARK_START, PARK_END})
 LINKEDID_END: Final = "LINKEDID_END"
 # Not events of Asterisk: what the router itself came to know about a call.
 CUT: Final = "CUT"

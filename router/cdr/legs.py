@@ -1,11 +1,19 @@
-"""The attempts to reach the plan's targets, and how each ended."""
+"""The attempts to reach the plan's targets, and who came into the call later; how each ended."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from router.cdr.facts import MICROSECONDS
+from router.cdr.facts import MICROSECONDS, TRANSFERS
 from router.cdr.heard import Heard
-from router.cdr.laying import Attempt, attempts_of, lay_legs, number_or_none, plan_slots, sip_statuses
+from router.cdr.laying import (
+    Attempt,
+    attempts_of,
+    endpoint_of_channel,
+    lay_legs,
+    number_or_none,
+    plan_slots,
+    sip_statuses,
+)
 from router.cdr.talk import Talk
 from router.cdr.timeline import Track, length
 
@@ -14,7 +22,7 @@ LegResult = Literal["answered", "missed", "busy", "cancelled", "failed", "elsewh
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """One attempt to reach one target. Seconds; `cause` is Q.850."""
+    """One attempt to reach one target. Seconds; `cause` is Q.850; `step` is None outside the plan."""
 
     step: int | None
     target: str
@@ -34,20 +42,21 @@ class Legs:
         self.attempts: list[Attempt] = (
             attempts_of(end.get("att"), end.get("dialstatus")) if end is not None else []
         )
-        first_talk = talk.answered_us
-        self.tracks = [
-            track
-            for track in heard.others
-            if first_talk is None
-            or track.start_us <= first_talk + (MICROSECONDS if track.coarse or talk.coarse else 0)
-        ]
+        if talk.shared and self.attempts:
+            # Once it was answered our Dial ends with the call: another status is that of a transfer's Dial.
+            self.attempts[-1] = self.attempts[-1]._replace(status="ANSWER")
+        later = _later(heard, talk)
+        self.tracks = [track for track in heard.others if track.uniqueid not in later]
+        self.later = [track for track in heard.others if track.uniqueid in later]
+        self._given_up = end is not None and end.get("dialstatus") == "CANCEL"
         self._slots = slots
         self._started_us, self._ended_us = heard.caller.start_us, heard.ended_us
         self._sip = sip_statuses(end.get("sip")) if end is not None else {}
         self._laid = lay_legs(self.tracks, slots, self.attempts)
         self._talks = [talk.of(track) for track in self.tracks]
         # A stamp or a caller alone in a bridge tells no leg: the one that was picked up it must have been.
-        if talk.shared and not any(self._talks):
+        self._later_talks = [talk.of(track) for track in self.later]
+        if talk.shared and not any(self._talks) and not any(self._later_talks):
             picked = [index for index, track in enumerate(self.tracks) if track.answered]
             for index in picked[-1:]:
                 self._talks[index] = talk.shared
@@ -65,7 +74,8 @@ class Legs:
         return max([*laid, *(attempt.step for attempt in self.attempts)], default=0)
 
     def entries(self, *, cancelled: bool) -> list[Leg]:
-        """One entry per target of each tried step, in the plan's order; then channels outside the plan."""
+        """One entry per target of each tried step, in the plan's order; then channels outside the plan, and
+        those that a transfer brought in."""
         made = {slot: index for index, slot in enumerate(self._laid) if slot}
         status = {attempt.step: attempt for attempt in self.attempts}
         tried = {slot.step for slot in made} | (status.keys() - {self.last_step} if made else status.keys())
@@ -80,6 +90,7 @@ class Legs:
                 )
         outside = [index for index, slot in enumerate(self._laid) if slot is None]
         entries.extend(self._leg(index, cancelled=cancelled) for index in outside)
+        entries.extend(self._later_leg(index) for index in range(len(self.later)))
         return entries
 
     def _target(self, index: int) -> str:
@@ -114,17 +125,57 @@ class Legs:
             talk_seconds=seconds(length(talks)),
         )
 
+    def _later_leg(self, index: int) -> Leg:
+        track, talks = self.later[index], self._later_talks[index]
+        rung_until = track.answered.at_us if track.answered else track.end_us or self._ended_us
+        # A channel that began in a call of its own (an attended transfer) did not ring for this caller.
+        rung = min(rung_until, self._ended_us) - track.start_us if track.started else 0
+        sip_status = self._sip.get(track.channel)
+        return Leg(
+            step=None,
+            target=endpoint_of_channel(track.channel),
+            result=result_of(
+                track,
+                sip_status=sip_status,
+                bridged=bool(talks),
+                won_us=None,
+                cancelled=self._given_up and index == len(self.later) - 1,
+            ),
+            sip_status=sip_status,
+            cause=cause_of(track),
+            ring_seconds=seconds(max(0, rung)),
+            talk_seconds=seconds(length(talks)),
+        )
+
     def _step(self, index: int) -> int | None:
         slot = self._laid[index]
         return slot.step if slot else None
 
 
+def _later(heard: Heard, talk: Talk) -> frozenset[str]:
+    """The channels that came in after the caller was first connected: they belong to transfers.
+
+    One whose start was told under another linkedid was called by somebody else first (attended transfer, a
+    parked call that is fetched); without any transfer a start that is missing was lost.
+    """
+    first_talk = talk.answered_us
+    if first_talk is None:
+        return frozenset()
+    passed_on = heard.caller.started is not None and any(fact.kind in TRANSFERS for fact in heard.facts)
+    return frozenset(
+        track.uniqueid
+        for track in heard.others
+        if track.start_us > first_talk + (MICROSECONDS if track.coarse or talk.coarse else 0)
+        or (passed_on and track.started is None and track.first_us > first_talk)
+    )
+
+
 def _plan(heard: Heard) -> dict[str, str]:
-    """The dial strings as the router gave them; a keyed code may have changed the first."""
-    plan = dict(heard.route.detail) if heard.route else {}
-    if heard.extension is not None and heard.extension.get("ok") == "1" and heard.extension.get("d1"):
-        plan["d1"] = heard.extension.get("d1")
-    return plan
+    """The dial strings as the router gave them; a right code brought its holder's plan."""
+    keyed = heard.extension
+    if keyed is not None and keyed.get("ok") == "1" and not keyed.get("again"):
+        return dict(keyed.detail)
+    return dict(heard.route.detail) if heard.route else {}
 
 
 def result_of(

@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from router.cdr.facts import ATTENDED_TRANSFER, BLIND_TRANSFER, MICROSECONDS, PARK_END, PARK_START, Fact
 from router.cdr.heard import Heard
-from router.cdr.laying import is_channel, number_or_none
+from router.cdr.laying import endpoint_of_channel, is_channel, number_or_none
 from router.cdr.legs import Leg, Legs, seconds
 from router.cdr.talk import Talk, decimal
 from router.cdr.timeline import length
@@ -21,7 +21,7 @@ WAV_BYTES_PER_SECOND: Final = 16_000
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """The call was passed on: `kind` blind, attended, park, unpark; `to` as Asterisk names it."""
+    """The call was passed on: `kind` blind, attended, park, unpark; `to` an extension, target or place."""
 
     kind: str
     at_us: int
@@ -89,10 +89,10 @@ def outcome_of(heard: Heard) -> CallFacts:
         talk_seconds=seconds(length(talk.shared)),
         result=result,
         answered_by=legs.answered_by,
-        hung_up_by=_hung_up_by(heard, result, legs),
+        hung_up_by=_hung_up_by(heard, result),
         legs=tuple(entries),
         transfers=tuple(_transfers(heard.facts)),
-        recording=_recording(heard),
+        recording=_recording(heard, result),
         decided_in_ms=decimal(route_ms) if by_router else None,
         by_router=by_router,
         repaired=_repaired(heard),
@@ -146,14 +146,14 @@ def _source(heard: Heard) -> str:
     return told
 
 
-def _hung_up_by(heard: Heard, result: Result, legs: Legs) -> Party:
+def _hung_up_by(heard: Heard, result: Result) -> Party:
     if heard.was_cut:
         return "system"
     if result == "cancelled":
         return "caller"
     source = _source(heard)
     if not source:
-        told = (track.hung_up.get("hangupsource") for track in legs.tracks if track.hung_up)
+        told = (track.hung_up.get("hangupsource") for track in heard.others if track.hung_up)
         source = next(filter(None, told), "")
     if source and source == heard.caller.channel:
         return "caller"
@@ -174,7 +174,8 @@ def _ring_seconds(heard: Heard, talk: Talk, legs: Legs) -> float:
     return seconds(max(0, until - start))
 
 
-def _recording(heard: Heard) -> Recording | None:
+def _recording(heard: Heard, result: Result) -> Recording | None:
+    """The recording of the talk; of a voicemail its message."""
     path = heard.told("file")
     size = number_or_none(heard.end.get("bytes")) if heard.end else None
     if size is None and heard.recording is not None:
@@ -182,7 +183,8 @@ def _recording(heard: Heard) -> Recording | None:
     if not path or size is None or size <= WAV_HEADER_BYTES:
         return None
     length_seconds = round((size - WAV_HEADER_BYTES) / WAV_BYTES_PER_SECOND, 3)
-    return Recording(path, length_seconds, 2 if heard.told("rec") == "stereo" else 1, size)
+    stereo = heard.told("rec") == "stereo" and result != "voicemail"
+    return Recording(path, length_seconds, 2 if stereo else 1, size)
 
 
 def _transfers(facts: Sequence[Fact]) -> list[Transfer]:
@@ -190,7 +192,7 @@ def _transfers(facts: Sequence[Fact]) -> list[Transfer]:
     for fact in sorted(facts, key=lambda fact: (fact.coarse, fact)):
         if fact.kind in _TRANSFERS:
             kind, names = _TRANSFERS[fact.kind]
-            to = next(filter(None, map(fact.get, names)), "")
+            to = endpoint_of_channel(next(filter(None, map(fact.get, names)), ""))
             seen.setdefault((kind, to, fact.at_us // MICROSECONDS), Transfer(kind, fact.at_us, to))
     return sorted(seen.values(), key=lambda transfer: transfer.at_us)
 
@@ -199,7 +201,7 @@ _TRANSFERS: Final = {
     BLIND_TRANSFER: ("blind", ("extension",)),
     ATTENDED_TRANSFER: ("attended", ("transfer_target_channel_name", "channel2_name")),
     PARK_START: ("park", ("parking_lot",)),
-    PARK_END: ("unpark", ("reason",)),
+    PARK_END: ("unpark", ("retriever", "reason")),
 }
 
 

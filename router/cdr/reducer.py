@@ -2,8 +2,8 @@
 
 Rules, each from measured behaviour of Asterisk 16 and 22 (docs/cdr.md tells them to operators):
 
-- The caller's channel is the one whose uniqueid is the linkedid; the others are legs, until the caller was
-  first bridged (later channels belong to transfers).
+- The caller's channel is the one whose uniqueid is the linkedid; the others are legs of the plan until the
+  caller was first bridged. Later channels belong to transfers: legs without a step.
 - Answered means that caller and leg were in one bridge. DIALSTATUS alone never decides: a caller who gives up
   during the whisper still reads ANSWER.
 - The call ends with the caller's channel. Ringing lasts from the first leg until the bridge, or until the
