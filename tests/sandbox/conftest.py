@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from fake_router import FakeRouter
 from instance import Instance, SandboxError
+from truth_stage import Played, played
 
 _missing: list[str] = []
 _numbers = itertools.count()
@@ -89,6 +90,17 @@ def either(request: pytest.FixtureRequest) -> Instance:
     """Asterisk 22, and again Asterisk 16."""
     instance: Instance = request.getfixturevalue("sandbox" if request.param == 22 else "sandbox16")
     return instance
+
+
+@pytest.fixture(scope="session", params=[22, 16], ids=["asterisk22", "asterisk16"])
+def truth(request: pytest.FixtureRequest, sandbox: Instance) -> Played:
+    """The selected rows of the truth table, played beside each other; `sandbox` says whether any can be."""
+    rows = {}
+    for item in request.session.items:
+        if isinstance(item, pytest.Function) and {"truth", "row"} <= set(item.fixturenames):
+            name = item.callspec.params["row"]
+            rows[name] = item.module.ROWS.rows[name]
+    return played(request.param, rows)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ class FakeRouter:
 
     def __init__(self) -> None:
         self.requests: list[dict[str, str]] = []
+        self._asked = threading.local()
         self._stop = threading.Event()
         self._listener: socket.socket | None = None
         self._threads: list[threading.Thread] = []
@@ -60,10 +61,17 @@ class FakeRouter:
                 while not header.endswith(b"\n\n") and (more := connection.recv(4096)):
                     header += more
                 lines = header.decode("utf-8", "surrogateescape").splitlines()
-                self.requests.append(dict(line.split(": ", 1) for line in lines if ": " in line))
+                self._asked.request = dict(line.split(": ", 1) for line in lines if ": " in line)
+                self.requests.append(self._asked.request)
                 behave(connection)
             except OSError:
                 return  # Asterisk hung up first: its right
+
+    @property
+    def asked(self) -> dict[str, str]:
+        """The header of the connection that is being served, for a behaviour that looks at it."""
+        request: dict[str, str] = self._asked.request
+        return request
 
     def answer(self, variables: Mapping[str, str]) -> Callable[[socket.socket], None]:
         """The plan, the sentinel last."""
