@@ -51,6 +51,11 @@ def percentile(values: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
 
 
+def spread(seconds: Sequence[float]) -> str:
+    """Median and 99th percentile, in milliseconds."""
+    return f"p50 {percentile(seconds, 0.5) * 1e3:.2f} p99 {percentile(seconds, 0.99) * 1e3:.2f} ms"
+
+
 def resident_megabytes(process: int | str = "self") -> float:
     """VmRSS of /proc: Linux only."""
     for line in Path(f"/proc/{process}/status").read_text().splitlines():
