@@ -119,12 +119,13 @@ def _lateness(fact: Fact) -> tuple[int, bool, Fact]:
 
 
 def dialed(state: CallState) -> Dialed:
-    """What was called, as far as was heard; empty strings for what was not."""
+    """What was called, as far as was heard; empty strings for what was not. Of keyed codes the last counts."""
     number, digits, extension = "", "", ""
+    told = [fact for fact in state.facts if fact.kind in {EVENT_ROUTE, EVENT_END, EVENT_EXTENSION}]
+    for fact in sorted(told, key=_lateness):
+        number = fact.get("number") or number
+        extension = fact.get("ext") or extension
     for fact in state.facts:
-        if fact.kind in {EVENT_ROUTE, EVENT_END, EVENT_EXTENSION}:
-            number = fact.get("number") or number
-            extension = fact.get("ext") or extension
         digits = fact.get("dnis") or digits
     return Dialed(number, digits, extension or None)
 

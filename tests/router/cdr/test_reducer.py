@@ -314,6 +314,27 @@ def test_other_calls_of_the_pbx_are_not_ours():
     assert dialed(state_of(answered().in_order())) == (NUMBER, NUMBER[1:], None)
 
 
+def test_of_several_keyed_codes_the_last_counts():
+    script = Script().arrive()
+    for place, code in enumerate(("9999", "4711", "")):
+        script.put(0.5 + place, "LL_EXT", user={"ext": code})
+    assert dialed(state_of(script.in_order())).extension == "4711"
+
+
+def test_a_right_code_brings_its_holders_plan_and_a_wrong_one_leaves_the_first():
+    for told, plan in (
+        ({"ext": "4711", "d1": AGENT2}, [AGENT2]),
+        ({"again": "1", "d1": AGENT1}, [AGENT1, AGENT3]),
+    ):
+        script = Script(plan=(AGENT1, AGENT3)).arrive()
+        script.put(0.3, "LL_EXT", user={"ok": "1", **told})
+        for step, target in enumerate(plan, 1):
+            script.refuse(step + 0.5, script.leg(float(step), target), cause=17, sip=486)
+            script.attempts.append(f"{step}:BUSY:17")
+        facts = facts_of(script.end(4.0, status="BUSY", source="dialplan/builtin").in_order())
+        assert legs_of(facts) == [(step, target, "busy") for step, target in enumerate(plan, 1)]
+
+
 def test_a_call_that_the_dialplan_refused_at_the_door_has_a_record():
     script = Script(()).arrive(routed=False)
     script.hang_up(0.01, cause=1, source="dialplan/builtin")
