@@ -119,7 +119,7 @@ def _lateness(fact: Fact) -> tuple[int, bool, Fact]:
 
 
 def dialed(state: CallState) -> Dialed:
-    """What was called, as far as was heard; empty strings for what was not. Of keyed codes the last counts."""
+    """What was called, as far as was heard; "" for what was not. Of keyed codes the last counts."""
     number, digits, extension = "", "", ""
     told = [fact for fact in state.facts if fact.kind in {EVENT_ROUTE, EVENT_END, EVENT_EXTENSION}]
     for fact in sorted(told, key=_lateness):
