@@ -231,6 +231,13 @@ ring_seconds = 20
 
         return wait_for("the CDR", first_line, 15)
 
+    def listening(self, agent: subprocess.Popen[bytes]) -> bool | None:
+        """True once the agent waits for calls; raises DemoError when it has ended instead."""
+        log = self.folder / "agent1.log"
+        if agent.poll() is not None:
+            raise DemoError(f"the agent ended with {agent.returncode}: see {log}")
+        return True if "listens" in log.read_text(encoding="utf-8") else None
+
     def ready(self) -> bool | None:
         try:
             self.request("GET", "/readyz", port=self.admin)
@@ -277,9 +284,10 @@ def run(demo: Demo, once: bool) -> None:
 
         wait_for("the router", started, 20)
         say(f"the router is up; its log is {demo.folder / 'router.log'}")
-        running.enter_context(
+        agent = running.enter_context(
             demo.process([str(SANDBOX), "agent", "agent1", "--answer-after", "1"], "agent1.log")
         )
+        wait_for("the agent", lambda: demo.listening(agent), 60)
         lease_id, number = demo.visit()
         say(f"a visitor from Google Ads is shown {number} (lease {lease_id})")
         demo.call(number)

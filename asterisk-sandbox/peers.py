@@ -107,7 +107,7 @@ class Run:
             self.wait(5)
         return self.outcomes()
 
-    def wait_until_listening(self, seconds: float = 5.0) -> None:
+    def wait_until_listening(self, seconds: float = 20.0) -> None:
         """Return once it is bound to its SIP port (the container shares the host's network)."""
         wanted = f"{socket.inet_aton(self.address)[::-1].hex().upper()}:{self.port:04X}"
         deadline = time.monotonic() + seconds
