@@ -9,15 +9,17 @@ from prometheus_client.core import Metric
 
 from agi.journal import JournalReader, JournalState
 from agi.journal_files import Position
-from pool.database import Database
+from pool.database import Database, StoreUnavailable
 from pool.instants import now
-from pool.numbers import NumberRecord
+from pool.numbers import NumberKind, NumberRecord
 from pool.service import Pool
 from router.cdr.enrich import Enricher, SiteRules
 from router.cdr.ingest import Ingest
+from router.cdr.live import LiveCall
 from router.cdr.ndjson import CdrFile
 from router.cdr.record import Cdr
 from router.config.live import LiveConfig
+from router.live import LiveView
 from router.metrics import counter, gauge
 from router.recordings.worker import Recordings
 from router.routing.numbering import NotANumber, to_e164
@@ -40,6 +42,7 @@ class CallsRole:
     def __init__(self, live: LiveConfig, database: Database, pool: Pool) -> None:
         config = live.current
         self._live = live
+        self._pool = pool
         self._calls = CallStore(database)
         self._journal = JournalReader(config.journal.path)
         enricher = Enricher(
@@ -65,6 +68,14 @@ class CallsRole:
             on_written=self._written,
         )
 
+        self.view = LiveView(
+            config.node.switch,
+            self.ingest.live,
+            caught_up=lambda: self._journal.caught_up,
+            channel_of=self._channel_of,
+            hold_of=lambda call: self._switch.hold_of(call) if self._switch is not None else None,
+            now=now,
+        )
         self._switch = Switch(live, database, self.ingest, self._journal) if config.ami.enabled else None
 
     def services(self) -> Iterator[tuple[str, Callable[[], Awaitable[None]]]]:
@@ -73,6 +84,7 @@ class CallsRole:
         yield "cdr-file", self._file.run
         yield "journal-files", self._keep_journal
         yield "recordings", self.recordings.run
+        yield "live", self.view.run
         if self._switch is not None:
             yield from self._switch.services()
 
@@ -155,6 +167,23 @@ class CallsRole:
             return site_of(self._live.current, number, record)[0].key
         except NotOurNumber:
             return None
+
+    async def _channel_of(self, call: LiveCall) -> str | None:
+        """The marketing channel of a call that is going on: its number's own, or its holder's just now.
+
+        The record may judge otherwise; it also weighs who called before.
+        """
+        number = call.number or self._e164(call.dialed)
+        try:
+            record = await self._pool.number(number) if number else None
+            if number is None or record is None or record.channel or record.kind == NumberKind.EXTENSION:
+                return (record.channel or None) if record else None
+            holders = await self._pool.holders(number, None, call.started_at, lookback_seconds=0)
+            holder = next((held for held in holders if held.state in {"live", "frozen"}), None)
+            visit = await self._calls.visit_at_call(holder.visit_id, call.started_at) if holder else None
+        except StoreUnavailable:
+            return None
+        return (visit["channel"] or None) if visit else None
 
     def _recording_size(self, path: str) -> int | None:
         """Bytes of a recording by the PBX's path, which may be mounted elsewhere here: the name decides."""

@@ -23,7 +23,7 @@ from router.routing.route import Route
 from router.store.routing import RoutingStore
 from router.store.visits import MIGRATIONS
 from router.supervision import keep_running
-from router.web.admin import Check, Figures, Readiness, admin_app
+from router.web.admin import Check, Figures, Parts, Readiness, admin_app
 from router.web.listen import listen
 from router.web.public import public_app
 
@@ -105,7 +105,9 @@ class Service:
             yield from self._pool_watch.services()
             public = public_app(self._live, self._pool, self._database)
             yield "public", lambda: listen("public", public, http.public_host, http.public_port)
-        admin = admin_app(self._checks(), self._figures())
+        view = self._calls.view if self._calls is not None else None
+        parts = Parts(self._live, self._database, self._pool, view)
+        admin = admin_app(self._checks(), self._figures(), parts)
         yield "admin", lambda: listen("admin", admin, http.admin_host, http.admin_port)
 
     async def _keep_schema(self) -> None:

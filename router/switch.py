@@ -14,7 +14,9 @@ from agi.journal import JournalReader, JournalState
 from pool.database import Database
 from pool.instants import now
 from router.cdr.ingest import Ingest
+from router.cdr.live import LiveCall
 from router.config.live import LiveConfig
+from router.holds import Holds
 from router.metrics import counter, gauge
 from router.routing.fallback import FallbackTable
 from router.store.fallback import FallbackStore
@@ -45,6 +47,7 @@ class Switch:
         self._witnessing = False
         self._unheard: dict[str, float] = {}
         self._malformed = 0
+        self._holds = Holds()
         self._ami = AmiConnection(
             config.ami.host,
             config.ami.port,
@@ -91,6 +94,10 @@ class Switch:
             counter("ami_events_malformed", "CEL events over AMI that could not be read", self._malformed),
         ]
 
+    def hold_of(self, call: LiveCall) -> bool | None:
+        """Whether a call is on hold; None where nobody listens: AMI's events are read only when needed."""
+        return self._holds.of(call)
+
     @staticmethod
     def _state(connection: AmiConnection) -> str:
         return "connected" if connection.connected else f"not connected: {connection.last_error}"
@@ -98,6 +105,7 @@ class Switch:
     async def _connected(self, connection: AmiConnection) -> None:
         """Ask what is live, then look after the witness, until the connection is lost."""
         self._witnessing = False
+        self._holds.listen(None)
         loop = asyncio.get_running_loop()
         sync_at = loop.time()
         while True:
@@ -115,6 +123,7 @@ class Switch:
         at = now()
         channels = await connection.live_channels()
         self._ingest.switch_live([channel.linkedid for channel in channels], at)
+        self._holds.keep({channel.linkedid for channel in channels})
         heard = {call.linkedid for call in self._ingest.live()}
         seen_at = asyncio.get_running_loop().time()
         ours = {channel.linkedid for channel in channels if channel.context.startswith(OUR_CONTEXTS)}
@@ -148,12 +157,15 @@ class Switch:
             log.error("switch.witness_refused", reason=reply.message)
             return
         self._witnessing = wanted
+        self._holds.listen(now() if wanted else None)
         tell = log.warning if wanted and self._policy == "auto" else log.info
         tell("switch.witness_on" if wanted else "switch.witness_off", reason=reason or None)
 
     async def _witness(self) -> None:
         """The journal's events, as the AMI tells them."""
         async for event in self._ami.events():
+            if event.name in {"Hold", "Unhold"}:
+                self._holds.hear(event)
             if event.name != "CEL":
                 continue
             try:

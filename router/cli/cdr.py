@@ -11,8 +11,10 @@ from typing import Any
 import click
 
 from pool.instants import LAST_INSTANT, from_iso, now
-from router.cli.output import csv_lines, terminal_text
+from router.cdr.flat import COLUMNS, flat
+from router.cli.output import terminal_text
 from router.cli.session import configuration, run, store
+from router.spreadsheet import csv_lines
 from router.store.calls import CallFilter, CallStore, Cursor, FilePlace
 
 LOOK_SECONDS = 0.2
@@ -24,12 +26,6 @@ COLOURS = {
     "cancelled": "yellow",
     "blocked": "magenta",
 }
-COLUMNS = (
-    "id", "started_at", "answered_at", "ended_at", "switch", "linkedid", "site", "number", "extension",
-    "caller", "result", "answered_by", "hung_up_by", "ring_seconds", "talk_seconds", "qualified",
-    "first_call", "match", "confidence", "channel", "source", "medium", "campaign", "term", "content",
-    "referrer", "landing_page", "page_called_from", "visit_id", "visitor_id", "recording", "repaired",
-)  # fmt: skip
 
 
 @click.group()
@@ -101,8 +97,8 @@ def export(path: Path, /, since: str, until: str, output_format: str, **wanted: 
                 if output_format == "ndjson":
                     click.echo("\n".join(records))
                     continue
-                lines = list(csv_lines((flat(json.loads(record)) for record in records), COLUMNS))
-                click.echo("".join(lines if header else lines[1:]), nl=False)
+                rows = (flat(json.loads(record)) for record in records)
+                click.echo("".join(csv_lines(rows, COLUMNS, header=header)), nl=False)
                 header = False
             if header and output_format == "csv":
                 click.echo(",".join(COLUMNS))
@@ -143,17 +139,6 @@ def is_wanted(record: dict[str, Any], chosen: CallFilter) -> bool:
     found = flat(record)
     names = ("site", "number", "caller", "result", "match", "channel", "source")
     return all(getattr(chosen, name) in (None, found[name]) for name in names)
-
-
-def flat(record: dict[str, Any]) -> dict[str, Any]:
-    """A CDR as one level of columns."""
-    recording = record["recording"]
-    return {
-        **record["attribution"],
-        **record,
-        "caller": record["caller"]["number"],
-        "recording": recording["path"] if recording else None,
-    }
 
 
 def readable(record: dict[str, Any]) -> str:

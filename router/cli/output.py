@@ -1,7 +1,5 @@
 """How lists are printed: a table for people, JSON or CSV for programs."""
 
-import csv
-import io
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -9,7 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
-PLAIN_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?\Z")
+from router.spreadsheet import csv_lines
+
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -35,30 +34,6 @@ def print_rows(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], output
             click.echo(line, nl=False)
     else:
         _print_table(list(rows), columns)
-
-
-def csv_lines(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> Iterable[str]:
-    """CSV lines with a header; cells that a spreadsheet would run as a formula are made text."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer)
-    writer.writerow(columns)
-    for row in rows:
-        writer.writerow([csv_cell(row.get(column)) for column in columns])
-        yield buffer.getvalue()
-        buffer.seek(0)
-        buffer.truncate()
-    yield buffer.getvalue()
-
-
-def csv_cell(value: Any) -> str:
-    """`value` as a cell; "'" goes before what starts a formula, plain numbers (also E.164) stay as they are.
-
-    The starting characters are those of OWASP's "CSV Injection" page.
-    """
-    text = "" if value is None else str(value)
-    if text and text[0] in "=+-@\t\r" and not PLAIN_NUMBER.match(text):
-        return f"'{text}"
-    return text
 
 
 def terminal_text(value: Any) -> str:

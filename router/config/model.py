@@ -105,7 +105,7 @@ class Cdr(Section):
 
 
 class Recordings(Section):
-    """`[recordings]`: where Asterisk writes them, as this process sees the folder, and what becomes of them."""
+    """`[recordings]`: where Asterisk writes them, as this process sees it, and what becomes of them."""
 
     folder: Path = Path("/var/spool/asterisk/monitor/leaseline")
     format: Literal["wav", "opus", "mp3"] = "wav"

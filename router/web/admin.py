@@ -1,4 +1,4 @@
-"""The admin listener: is the process alive, is each part ready, and its figures for Prometheus."""
+"""The admin listener: health and figures for anybody who reaches it, the API for those who have a key."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -8,6 +8,19 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
+
+from pool.database import Database
+from pool.service import Pool
+from router.config.live import LiveConfig
+from router.live import LiveView
+from router.store.users import UserStore
+from router.users.access import Access
+from router.web.addresses import TrustedProxies
+from router.web.admin_calls import Calls
+from router.web.admin_guard import Guard
+from router.web.admin_live import Live
+from router.web.admin_pools import Pools
+from router.web.admin_recording import RecordingFiles
 
 
 class Readiness(NamedTuple):
@@ -30,11 +43,36 @@ class _Collected(Collector):
             yield from figures()
 
 
-def admin_app(checks: Mapping[str, Check], figures: Sequence[Figures]) -> web.Application:
-    """The admin listener's application.
+class Parts(NamedTuple):
+    """What the API answers from; `view` is None in a process without the calls role."""
 
-    `/healthz` answers as long as the process does; `/readyz` is 503 while any part is not ready and names it;
-    `/metrics` is Prometheus' text format.
+    live: LiveConfig
+    database: Database
+    pool: Pool
+    view: LiveView | None
+
+
+def admin_app(checks: Mapping[str, Check], figures: Sequence[Figures], parts: Parts) -> web.Application:
+    """The admin listener's application: docs/http-api.md."""
+    access = Access(UserStore(parts.database), TrustedProxies(parts.live.current.http.trusted_proxies))
+    application = web.Application(middlewares=[Guard(access).guard])
+    _add_health(application, checks, figures)
+    calls, live = Calls(parts.database), Live(parts.view, access)
+    router = application.router
+    router.add_get("/api/v1/calls", calls.list_calls)
+    router.add_get("/api/v1/calls/{id}", calls.one_call)
+    router.add_get("/api/v1/calls/{id}/recording", RecordingFiles(parts.live, parts.database).serve)
+    router.add_get("/api/v1/live", live.watch, allow_head=False)
+    router.add_get("/api/v1/pools", Pools(parts.pool).status)
+    application.on_shutdown.append(live.close)
+    return application
+
+
+def _add_health(
+    application: web.Application, checks: Mapping[str, Check], figures: Sequence[Figures]
+) -> None:
+    """`/healthz` answers as long as the process does; `/readyz` is 503 while any part is not ready and names
+    it; `/metrics` is Prometheus' text format.
     """
     registry = CollectorRegistry()
     registry.register(_Collected(figures))
@@ -54,8 +92,6 @@ def admin_app(checks: Mapping[str, Check], figures: Sequence[Figures]) -> web.Ap
     async def metrics(_: web.Request) -> web.Response:
         return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
-    application = web.Application()
     application.router.add_get("/healthz", healthz)
     application.router.add_get("/readyz", readyz)
     application.router.add_get("/metrics", metrics)
-    return application

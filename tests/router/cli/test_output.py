@@ -2,7 +2,8 @@
 
 import pytest
 
-from router.cli.output import csv_cell, csv_lines, terminal_text
+from router.cli.output import terminal_text
+from router.spreadsheet import csv_cell, csv_lines
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,180 @@
+"""`GET /api/v1/calls`: the calls, filtered, page by page as JSON, or as one stream of CSV or NDJSON."""
+
+import base64
+import binascii
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple
+
+import structlog
+from aiohttp import web
+
+from pool.database import Database, StoreUnavailable
+from pool.instants import from_iso
+from router.cdr.flat import COLUMNS, flat
+from router.recordings.answer import line_with_recording
+from router.spreadsheet import csv_lines
+from router.store.calls import CallFilter, CallStore, Cursor, Written
+from router.store.recordings import RecordingStore
+from router.web.problems import Problem, field_problem
+
+log = structlog.get_logger(__name__)
+
+PAGE: Final = 100
+MOST_IN_PAGE: Final = 1_000
+STREAM_PAGE: Final = 500
+TYPES: Final[Mapping[str, str]] = {
+    "json": "application/json",
+    "csv": "text/csv",
+    "ndjson": "application/x-ndjson",
+}
+FILTERS: Final = ("site", "number", "caller", "result", "match", "channel", "source")
+_PARAMETERS: Final = frozenset({*FILTERS, "since", "until", "limit", "cursor", "format"})
+
+
+class Wanted(NamedTuple):
+    """What a request asks for. `limit` None: all."""
+
+    chosen: CallFilter
+    after: Cursor | None
+    limit: int | None
+    form: str
+
+
+class Calls:
+    """The handlers."""
+
+    def __init__(self, database: Database) -> None:
+        self._calls = CallStore(database)
+        self._recordings = RecordingStore(database)
+
+    async def list_calls(self, request: web.Request) -> web.StreamResponse:
+        """The calls, the latest first."""
+        wanted = wanted_by(request)
+        if wanted.form != "json":
+            return await self._stream(request, wanted)
+        most = min(wanted.limit or PAGE, MOST_IN_PAGE)
+        records, cursor = await self._page(wanted.chosen, wanted.after, most)
+        after = json.dumps(None if cursor is None else text_of(cursor))
+        body = f'{{"calls":[{",".join(records)}],"next":{after}}}'
+        return web.Response(text=body, content_type=TYPES["json"])
+
+    async def one_call(self, request: web.Request) -> web.Response:
+        """One call."""
+        written = await self.written(request)
+        found = await self._recordings.of([written.call_id])
+        body = line_with_recording(written.record, found.get(written.call_id))
+        return web.Response(text=body, content_type=TYPES["json"])
+
+    async def written(self, request: web.Request) -> Written:
+        """The stored call that the request's path names. Raises Problem 404."""
+        written = await self._calls.call(request.match_info["id"])
+        if written is None:
+            raise Problem(404, "unknown-call", "no call has this id")
+        return written
+
+    async def _page(
+        self, chosen: CallFilter, after: Cursor | None, most: int
+    ) -> tuple[list[str], Cursor | None]:
+        records, cursor = await self._calls.page(chosen, after=after, most=most)
+        ids = [json.loads(record)["id"] for record in records]
+        found = await self._recordings.of(ids) if ids else {}
+        return [
+            line_with_recording(record, found.get(call_id))
+            for call_id, record in zip(ids, records, strict=True)
+        ], cursor
+
+    async def _stream(self, request: web.Request, wanted: Wanted) -> web.StreamResponse:
+        pages = self._pages(wanted)
+        first: list[str] = await anext(pages, [])
+        response = web.StreamResponse(headers={"Cache-Control": "no-store"})
+        response.content_type = TYPES[wanted.form]
+        response.charset = "utf-8"
+        response.headers["Content-Disposition"] = f'attachment; filename="calls.{wanted.form}"'
+        await response.prepare(request)
+        try:
+            await response.write(_lines(first, wanted.form, header=True))
+            async for records in pages:
+                await response.write(_lines(records, wanted.form, header=False))
+        except StoreUnavailable as error:
+            # The status is sent: only a connection that breaks tells that this is not all.
+            log.warning("admin.stream_broken", path=request.path, reason=str(error))
+            if request.transport is not None:
+                request.transport.abort()
+        return response
+
+    async def _pages(self, wanted: Wanted) -> AsyncIterator[list[str]]:
+        after, left = wanted.after, wanted.limit
+        while left is None or left > 0:
+            most = STREAM_PAGE if left is None else min(STREAM_PAGE, left)
+            records, after = await self._page(wanted.chosen, after, most)
+            yield records
+            if after is None:
+                return
+            left = None if left is None else left - len(records)
+
+
+def _lines(records: Sequence[str], form: str, *, header: bool) -> bytes:
+    if form == "ndjson":
+        return "".join(f"{record}\n" for record in records).encode()
+    rows = (flat(json.loads(record)) for record in records)
+    return "".join(csv_lines(rows, COLUMNS, header=header)).encode()
+
+
+def wanted_by(request: web.Request) -> Wanted:
+    """What the request's parameters ask for. Raises Problem 400 that names the parameter at fault."""
+    query = request.query
+    for name in query:
+        if name not in _PARAMETERS:
+            raise field_problem(name, f"unknown parameter; known are {', '.join(sorted(_PARAMETERS))}")
+    names: dict[str, Any] = {name: query[name] for name in FILTERS if query.get(name)}
+    names |= {name: _instant(name, query[name]) for name in ("since", "until") if query.get(name)}
+    chosen = replace(CallFilter(), **names)
+    return Wanted(
+        chosen,
+        _cursor(query["cursor"]) if query.get("cursor") else None,
+        _limit(query["limit"]) if query.get("limit") else None,
+        _form(request),
+    )
+
+
+def _form(request: web.Request) -> str:
+    asked = request.query.get("format")
+    if asked:
+        if asked not in TYPES:
+            raise field_problem("format", f"takes {', '.join(TYPES)}")
+        return asked
+    accepted = request.headers.get("Accept", "")
+    return next((form for form, name in TYPES.items() if name in accepted), "json")
+
+
+def _limit(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text[:9]) > 0 and len(text) <= 9):
+        raise field_problem("limit", "takes a whole number from 1")
+    return int(text)
+
+
+def _instant(name: str, text: str) -> int:
+    try:
+        if len(text) == len("2026-11-22"):
+            return int(datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).timestamp() * 1000)
+        # A "+" that was not escaped arrives as a space.
+        return from_iso(text.replace(" ", "+"))
+    except ValueError:
+        raise field_problem(name, "takes 2026-11-22 (UTC) or 2026-11-22T13:00:00Z") from None
+
+
+def text_of(cursor: Cursor) -> str:
+    """A cursor as it is sent: a word without meaning to others."""
+    return base64.urlsafe_b64encode(f"{cursor.started_at}:{cursor.call_id}".encode()).decode().rstrip("=")
+
+
+def _cursor(text: str) -> Cursor:
+    try:
+        sent = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
+        started_at, _, call_id = sent.partition(":")
+        return Cursor(int(started_at[:16]), call_id)
+    except (ValueError, binascii.Error):
+        raise field_problem("cursor", "takes what `next` of an earlier answer was") from None
