@@ -228,6 +228,20 @@ def test_recording_announcement_and_language() -> None:
     assert (plan.record, plan.announce, plan.language) == ("stereo", "notice", "ru")
 
 
+def test_without_a_router_the_default_plans_first_step_rings_at_any_hour() -> None:
+    def fallback(slot: str | None = None, **step: object) -> str:
+        slots = [{"name": "leeds", "main_number": "+441134960000"}]
+        steps = [{"targets": AGENTS[:2], "during": "office", **step}, {"targets": AGENTS[2:]}]
+        closed = {"name": "closed", "outside": "office"}
+        changed = site(schedule=[OFFICE], step=steps, plan=[closed], number_slot=slots)
+        return SitePlans(changed, ASTERISK).fallback(slot)
+
+    assert fallback() == fallback("main") == "PJSIP/agent1&PJSIP/agent2"
+    assert fallback(strategy="round_robin") == fallback(strategy="sticky") == fallback()
+    assert fallback(strategy="sequential") == "PJSIP/agent1"
+    assert fallback("leeds") == "PJSIP/+441134960000@carrier"
+
+
 @pytest.mark.parametrize(
     ("changes", "holder", "history"),
     [
