@@ -6,25 +6,29 @@ from pathlib import Path
 
 import pytest
 from instance import Instance
-from router_process import RouterProcess
+from router_process import MAIN_NUMBER, RouterProcess
 
 pytestmark = pytest.mark.sandbox
 CALLER = "+447700900123"
 HOST = "+442079460500"
-StartRouter = Callable[[str], RouterProcess]
+StartRouter = Callable[..., RouterProcess]
 
 
 @pytest.fixture
 def route_by(sandbox: Instance, tmp_path: Path) -> Iterator[StartRouter]:
-    """`route_by(tables)`: a router whose site has these tables instead of its own steps."""
+    """`route_by(tables)`: a router whose site has these tables instead of its own steps. `whisper` is that of
+    its channel Google Ads, which brings its visitors.
+    """
     routers: list[RouterProcess] = []
 
-    def start(tables: str) -> RouterProcess:
+    def start(tables: str, *, whisper: str = "") -> RouterProcess:
         router = RouterProcess.beside(sandbox, tmp_path)
         routers.append(router)
         base, _, channel = router.config.read_text(encoding="utf-8").partition("[[site.channel]]")
         channel = channel.partition("[[site.step]]")[0]
-        router.config.write_text(f"{base}{tables}[[site.channel]]{channel}", encoding="utf-8")
+        router.config.write_text(
+            f"{base}{tables}[[site.channel]]{channel}whisper = '{whisper}'\n", encoding="utf-8"
+        )
         return router
 
     yield start
@@ -36,8 +40,8 @@ def route_by(sandbox: Instance, tmp_path: Path) -> Iterator[StartRouter]:
 def routed(route_by: StartRouter) -> StartRouter:
     """The same, started, with numbers."""
 
-    def start(tables: str) -> RouterProcess:
-        router = route_by(tables)
+    def start(tables: str, *, whisper: str = "") -> RouterProcess:
+        router = route_by(tables, whisper=whisper)
         router.import_numbers()
         router.start()
         return router
@@ -107,6 +111,8 @@ def test_outside_its_hours_a_site_says_so_or_is_busy(sandbox: Instance, routed: 
     router = routed(
         "language = 'ru'\n"
         f"[[site.schedule]]\nname = 'office'\nhours = ['{other_day}']\n"
+        "[[site.plan]]\nname = 'box'\noutside = 'office'\ncaller = ['+447700900777']\n"
+        "overflow = 'voicemail'\nvoicemail_box = '100'\n"
         "[[site.plan]]\nname = 'busy'\noutside = 'office'\ncaller = ['+447700900666']\n"
         "[[site.plan]]\nname = 'closed'\noutside = 'office'\n"
         "overflow = 'announcement'\noverflow_prompt = 'unavailable'\n"
@@ -116,15 +122,32 @@ def test_outside_its_hours_a_site_says_so_or_is_busy(sandbox: Instance, routed: 
     with sandbox.agent("agent1") as agent:
         told = sandbox.call(number, caller=CALLER)
         refused = sandbox.call(number, caller="+447700900666")
+        recorded = sandbox.call(number, caller="+447700900777", seconds=9, audio=True)
     assert agent.outcomes() == []
-    assert (told.status, refused.status) == (480, 486)
+    assert (told.status, refused.status, recorded.status) == (480, 486, 200)
     assert told.early_media_at is not None
     assert told.ended_at is not None
     assert told.ended_at - told.early_media_at > 3000
-    records = router.wait_for_cdrs(2)
-    assert [record["result"] for record in records] == ["missed", "missed"]
-    assert [record["legs"] for record in records] == [[], []]
-    assert [record["match"] for record in records] == ["live", "live"]
+    records = router.wait_for_cdrs(3)
+    assert [record["result"] for record in records] == ["missed", "missed", "voicemail"]
+    assert [record["legs"] for record in records] == [[], [], []]
+    assert [record["match"] for record in records] == ["live", "live", "live"]
+
+
+def test_the_agent_is_told_the_holders_channel(sandbox: Instance, routed: StartRouter) -> None:
+    """Google Ads whispers; a call to the main number, which nobody holds, does not."""
+    router = routed("[[site.step]]\ntargets = ['PJSIP/agent1']\n", whisper="whisper")
+    waits = []
+    for place, number in enumerate((number_shown(router), MAIN_NUMBER), 1):
+        with sandbox.agent("agent1", answer_after=0.1) as agent:
+            seen = sandbox.call(number, caller=CALLER, seconds=0.3)
+        [rung] = agent.outcomes()
+        assert seen.answered_at is not None
+        assert rung.answered_at is not None
+        waits.append(seen.answered_at - rung.answered_at)
+        router.wait_for_cdrs(place)
+    assert waits[0] > 1200
+    assert waits[1] < 600
 
 
 def test_blocked_and_limited_callers(sandbox: Instance, routed: StartRouter) -> None:
