@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+import os
+from collections.abc import AsyncIterator, Container, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,12 +11,14 @@ from typing import Any
 
 import click
 
-from pool.instants import LAST_INSTANT, from_iso, now
+from pool.database import StoreUnavailable
+from pool.instants import LAST_INSTANT, from_iso
 from router.cdr.flat import COLUMNS, flat
 from router.cli.output import terminal_text
 from router.cli.session import configuration, run, store
 from router.spreadsheet import csv_lines
-from router.store.calls import CallFilter, CallStore, Cursor, FilePlace
+from router.store.calls import CallFilter, CallStore, Cursor
+from router.store.following import Following
 
 LOOK_SECONDS = 0.2
 PAGE = 500
@@ -46,32 +49,63 @@ def filters(command: Any) -> Any:
     "-n", "--lines", default=10, show_default=True, type=click.IntRange(0, 10_000), help="How many first."
 )
 @click.option("--json", "as_json", is_flag=True, help="The whole CDR, one JSON object a line.")
+@click.option("--switch", help="With -f: only calls of this PBX; by default of all that share the store.")
+@click.option(
+    "--color",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    show_default=True,
+    help="auto: on a terminal, unless NO_COLOR is set.",
+)
 @filters
 @click.pass_obj
-def tail(path: Path, /, follow: bool, lines: int, as_json: bool, **wanted: Any) -> None:
+def tail(
+    path: Path, /, *, follow: bool, lines: int, as_json: bool, switch: str | None, color: str, **wanted: Any
+) -> None:
     """The last calls, one readable line each."""
     config = configuration(path)
+    chosen = chosen_by(wanted)
+    coloured = {"always": True, "never": False}.get(color, False if os.environ.get("NO_COLOR") else None)
+
+    def say(record: str) -> None:
+        click.echo(record if as_json else readable(json.loads(record)), color=coloured)
 
     async def show() -> None:
-        chosen = chosen_by(wanted)
         async with store(config) as (database, _):
-            calls = CallStore(database)
-            place = FilePlace(now(), "")
-            records, _cursor = await calls.page(chosen, most=lines) if lines else ([], None)
+            following = Following(database, switch)
+            await following.begin()
+            records, _cursor = await CallStore(database).page(chosen, most=lines) if lines else ([], None)
             for record in reversed(records):
-                click.echo(record if as_json else readable(json.loads(record)))
-            while follow:
-                for written in await calls.written_after(config.node.switch, place, PAGE):
-                    place = FilePlace(written.written_at, written.call_id)
-                    found = json.loads(written.record)
-                    if is_wanted(found, chosen):
-                        click.echo(written.record if as_json else readable(found))
-                await asyncio.sleep(LOOK_SECONDS)
+                say(record)
+            if follow:
+                # A call may have been stored between the two looks.
+                told = {json.loads(record)["id"] for record in records}
+                async for record in followed(following, told):
+                    if is_wanted(json.loads(record), chosen):
+                        say(record)
 
     try:
         run(show())
     except KeyboardInterrupt:
         click.echo()
+
+
+async def followed(following: Following, told: Container[str]) -> AsyncIterator[str]:
+    """Records as they are written, but those in `told`; a store that is gone is waited for."""
+    gone = False
+    while True:
+        try:
+            page = await following.newer()
+            gone = False
+        except StoreUnavailable as error:
+            if not gone:
+                click.echo(f"the store cannot be read, waiting for it: {error}", err=True)
+            gone, page = True, []
+        for written in page:
+            if written.call_id not in told:
+                yield written.record
+        if not page:
+            await asyncio.sleep(LOOK_SECONDS)
 
 
 @cdr.command("export")
