@@ -98,7 +98,7 @@ def read_numbers(path: Path, default_country: str | None) -> Iterator[tuple[Numb
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
         header_line = file.readline()
         header, separator = _header(path, header_line)
-        lines = _counted(file)
+        lines = _CountedLines(file)
         reader = csv.reader(lines, delimiter=separator, strict=True)
         row_number = 1
         places = {name: header.index(name) for name in header}
@@ -115,14 +115,14 @@ def read_numbers(path: Path, default_country: str | None) -> Iterator[tuple[Numb
                 yield _row(row_number, cells, places, len(header), default_country), lines.bytes_read
 
 
-class _counted:  # noqa: N801 - reads as what it does to the file
+class _CountedLines:
     """The file's lines, counting their bytes: a text file cannot tell its position while it is iterated."""
 
     def __init__(self, lines: Iterator[str]) -> None:
         self._lines = lines
         self.bytes_read = 0
 
-    def __iter__(self) -> _counted:
+    def __iter__(self) -> _CountedLines:
         return self
 
     def __next__(self) -> str:

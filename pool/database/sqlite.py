@@ -43,6 +43,7 @@ _PASSING = frozenset(
 
 
 CLOSE_SECONDS = 5.0
+OLDEST_SQLITE = (3, 38, 0)
 
 _Result = TypeVar("_Result")
 
@@ -93,6 +94,8 @@ class SqliteDatabase(Database):
         cache_kilobytes: int = 8_000,
         **limits: int,
     ) -> None:
+        if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+            raise RuntimeError(f"SQLite {sqlite3.sqlite_version} is too old: 3.38 is the first with ->>")
         super().__init__(**limits)
         self.path = path
         self._busy_seconds = busy_seconds

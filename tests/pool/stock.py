@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from pool.instants import SECOND, Instant
 from pool.leases import LeaseWish, SlotWish, WishKind
@@ -24,24 +25,22 @@ def leeds(place: int) -> str:
 
 
 async def add_numbers(
-    pool: Pool, *rows: str, at: Instant = START, header: str = "number", **options: object
+    pool: Pool, *rows: str, at: Instant = START, header: str = "number", **options: Any
 ) -> None:
     """Imports CSV rows."""
     with TemporaryDirectory() as folder:
         file = Path(folder) / "numbers.csv"
         file.write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
-        await pool.import_csv(file, at, default_country="GB", **options)  # type: ignore[arg-type]
+        await pool.import_csv(file, at, default_country="GB", **options)
 
 
-def wish(
-    visitor: str = "v1", *, site: str = "shop", visit: str | None = None, **options: object
-) -> LeaseWish:
+def wish(visitor: str = "v1", *, site: str = "shop", visit: str | None = None, **options: Any) -> LeaseWish:
     """A wish for one dynamic number in the slot `main`, freeze 15 minutes, heartbeat 30 seconds."""
     slot = SlotWish(
         "main",
-        pool=str(options.pop("pool", "default")),
-        channel=options.pop("channel", None),  # type: ignore[arg-type]
-        kind=WishKind(str(options.pop("kind", "dynamic"))),
+        pool=options.pop("pool", "default"),
+        channel=options.pop("channel", None),
+        kind=WishKind(options.pop("kind", "dynamic")),
     )
-    defaults = {"slots": [slot], "freeze_seconds": FREEZE, "beat_seconds": 30}
-    return LeaseWish(site, visitor, visit or f"visit-of-{visitor}", **{**defaults, **options})  # type: ignore[arg-type]
+    defaults: dict[str, Any] = {"slots": [slot], "freeze_seconds": FREEZE, "beat_seconds": 30}
+    return LeaseWish(site, visitor, visit or f"visit-of-{visitor}", **{**defaults, **options})

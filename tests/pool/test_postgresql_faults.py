@@ -180,10 +180,10 @@ async def test_what_a_stopped_process_has_locked_is_freed_by_the_server(url: str
         pool = Pool(database)
         await pool.open()
         await add_numbers(pool, london(1))
-        connection = await stopped._connected()  # type: ignore[attr-defined]
-        async with connection.acquire() as held:
-            await held.execute("BEGIN")
-            await held.execute("SELECT * FROM number FOR UPDATE")
+        # Reading has no deadline of 1 s here, so only the server can end what it began.
+        async with stopped.read() as reading:
+            await reading.connection.execute("BEGIN")
+            await reading.connection.execute("SELECT * FROM number FOR UPDATE")
             fallen = await pool.lease(wish("v1"), START)
             assert fallen.slots[0].number is None
             await asyncio.sleep(1.5)

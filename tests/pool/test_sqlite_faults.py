@@ -91,7 +91,8 @@ async def test_a_locked_store_is_waited_for_a_while_and_used_again(tmp_path: Pat
 
 async def _lease_all(pool: Pool, acknowledged: list[Lease]) -> None:
     for n in range(1_000):
-        acknowledged.append(await pool.lease(wish(f"v{n}"), START))  # noqa: PERF401
+        lease = await pool.lease(wish(f"v{n}"), START)
+        acknowledged.append(lease)
 
 
 async def test_a_full_disk_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
