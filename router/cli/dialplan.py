@@ -1,13 +1,13 @@
 """`leaseline dialplan render`: the files for the PBX."""
 
-import shutil
 from pathlib import Path
 
 import click
 
-from dialplan.render import PROMPTS, DialplanError, DialplanSettings, render, write
+from dialplan.render import DialplanError, DialplanSettings, render, write
+from dialplan.speech import COMMON, NoSpeech, has_prompt, install, speak_channel
 from router.cli.session import configuration
-from router.config import Config
+from router.config import Config, Site
 from router.config.values import Secret
 from router.routing.numbering import numbering_of
 from router.routing.plan import dial_string
@@ -24,19 +24,46 @@ def dialplan() -> None:
 )
 @click.pass_obj
 def render_command(path: Path, out: Path) -> None:
-    """Write extensions, CEL, AMI and PJSIP files, and the prompts, into a folder."""
+    """Write extensions, CEL, AMI and PJSIP files, and the prompts, into a folder.
+
+    A channel's whisper that is not in the folder is spoken by espeak-ng and sox, where they are installed.
+    """
     config = configuration(path)
     try:
         files = write(render(settings(config)), out)
     except (DialplanError, LookupError) as error:
         raise click.ClickException(str(error)) from error
-    prompts = out / "sounds" / "leaseline"
-    prompts.mkdir(parents=True, exist_ok=True)
-    for prompt in sorted(PROMPTS.glob("*.wav")):
-        shutil.copyfile(prompt, prompts / prompt.name)
-        files.append(prompts / prompt.name)
+    files += install(out / "sounds")
+    for site in config.site:
+        files += _speak_channels(site, out / "sounds")
+        for name in _prompts_of(site):
+            if not has_prompt(out / "sounds", name, site.language):
+                click.echo(f'site "{site.key}" plays {name!r}: record it as leaseline/{name}.wav', err=True)
     for file in files:
         click.echo(file)
+
+
+def _speak_channels(site: Site, sounds: Path) -> list[Path]:
+    """Speak the whispers that channels name and nobody has recorded in the folder."""
+    spoken = []
+    for channel in site.channel:
+        if not channel.whisper or has_prompt(sounds, channel.whisper, site.language):
+            continue
+        path = sounds / COMMON / f"{channel.whisper}.wav"
+        try:
+            speak_channel(channel.name, site.language, path)
+        except NoSpeech as error:
+            click.echo(f"{channel.whisper!r} could not be spoken: {error}", err=True)
+        else:
+            spoken.append(path)
+    return spoken
+
+
+def _prompts_of(site: Site) -> list[str]:
+    """The names of all prompts that a site's calls may play."""
+    named = [site.announcement, site.whisper, site.overflow_prompt]
+    named += [channel.whisper for channel in site.channel] + [plan.overflow_prompt for plan in site.plan]
+    return sorted({name for name in named if name})
 
 
 def settings(config: Config) -> DialplanSettings:

@@ -255,8 +255,10 @@ def test_as_a_program_with_bad_settings(tmp_path: Path, settings: str) -> None:
 
 
 def test_prompts_are_what_asterisk_plays() -> None:
-    texts = dict(line.split("\t") for line in (PROMPTS / "prompts.tsv").read_text().splitlines())
-    assert {path.stem for path in PROMPTS.glob("*.wav")} == set(texts)
-    for name in texts:
-        with wave.open(str(PROMPTS / f"{name}.wav")) as sound:
-            assert (sound.getframerate(), sound.getnchannels(), sound.getsampwidth()) == (8000, 1, 2)
+    for folder in (PROMPTS, PROMPTS / "ru"):
+        lines = (folder / "prompts.tsv").read_text(encoding="utf-8").splitlines()
+        names = {line.split("\t")[0] for line in lines}
+        assert {path.stem for path in folder.glob("*.wav")} == names
+        for name in names:
+            with wave.open(str(folder / f"{name}.wav")) as sound:
+                assert (sound.getframerate(), sound.getnchannels(), sound.getsampwidth()) == (8000, 1, 2)

@@ -127,7 +127,41 @@ def test_the_dialplan_is_rendered_with_the_countrys_numbering(
     text = (out / "leaseline.conf").read_text(encoding="utf-8")
     assert "LL_FALLBACK=PJSIP/reception&PJSIP/+442079460009@trunk" in text
     assert "LL_CC=44" in text
-    assert (out / "sounds" / "leaseline" / "notice.wav").stat().st_size > 1000
+    for folder in ("leaseline", "ru/leaseline"):
+        assert (out / "sounds" / folder / "notice.wav").stat().st_size > 1000
+
+
+def test_prompts_that_a_site_needs_are_spoken_or_named(
+    leaseline: Leaseline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEASELINE_AMI_SECRET", "not-so-secret")
+    monkeypatch.setenv("LEASELINE_AMI_DB_SECRET", "not-so-secret-either")
+    config = tmp_path / "config.toml"
+    channels = "[[site.channel]]\nname = '-v Google Ads'\nwhisper = 'google'\n"
+    channels += "[[site.channel]]\nname = 'Bing'\nwhisper = 'bing'\n"
+    plan = "[[site.plan]]\nname = 'closed'\noverflow = 'announcement'\noverflow_prompt = 'holidays'\n"
+    config.write_text(f"{config.read_text(encoding='utf-8')}\n{channels}{plan}", encoding="utf-8")
+    sounds = tmp_path / "asterisk" / "sounds" / "leaseline"
+    sounds.mkdir(parents=True)
+    (sounds / "bing.wav").write_bytes(b"recorded by the operator")
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for tool, writes in (("espeak-ng", 'cat >"$6"'), ("sox", 'cp "$2" "$9"')):
+        (tools / tool).write_text(f"#!/bin/sh\n{writes}\n", encoding="utf-8")
+        (tools / tool).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tools}:/usr/bin:/bin")
+    result = leaseline("dialplan", "render", "--out", str(tmp_path / "asterisk"))
+    assert result.exit_code == 0
+    assert "'holidays'" in result.output
+    assert "leaseline/holidays.wav" in result.output
+    assert (sounds / "google.wav").read_text(encoding="utf-8") == "Call from -v Google Ads."
+    assert (sounds / "bing.wav").read_bytes() == b"recorded by the operator"
+    (sounds / "google.wav").unlink()
+    (tools / "sox").write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
+    assert (
+        "'google' could not be spoken: sox failed"
+        in leaseline("dialplan", "render", "--out", str(tmp_path / "asterisk")).output
+    )
 
 
 def test_a_store_that_cannot_be_opened_is_one_readable_line(leaseline: Leaseline, tmp_path: Path) -> None:
