@@ -15,6 +15,7 @@ from dialplan.render import DIALPLAN_VERSION
 from pool.instants import now
 from router.cli.session import configuration, missing_secrets, store
 from router.config import Config
+from router.recordings.encoders import WANTED, find_encoder
 
 LEAST_FREE_BYTES = 256 * 1024 * 1024
 CLOCK_SECONDS = 2.0
@@ -58,9 +59,13 @@ async def findings(config: Config) -> AsyncIterator[Finding]:
             yield finding
     yield _journal(config)
     yield _writable("CDR file", config.cdr.path.parent)
-    yield _readable("recordings", config.recordings.folder)
-    for part, folder in (("disk", config.journal.path.parent), ("disk", config.cdr.path.parent)):
-        yield _disk(part, folder)
+    # Recordings are repaired, merged, converted and deleted there.
+    yield _writable("recordings", config.recordings.folder)
+    yield _encoder(config)
+    for folder in (config.journal.path.parent, config.cdr.path.parent):
+        yield _disk("disk", folder, LEAST_FREE_BYTES)
+    least = config.recordings.least_free_megabytes * 1024 * 1024
+    yield _disk("disk", config.recordings.folder, least)
 
 
 async def _database(config: Config) -> Finding:
@@ -181,15 +186,21 @@ def _writable(part: str, folder: Path) -> Finding:
     return Finding(part, well, f"{folder}{'' if well else ': is not a folder that can be written'}")
 
 
-def _readable(part: str, folder: Path) -> Finding:
-    well = folder.is_dir() and os.access(folder, os.R_OK | os.X_OK)
-    return Finding(part, well, f"{folder}{'' if well else ': is not a folder that can be read'}")
+def _encoder(config: Config) -> Finding:
+    wanted = config.recordings.format
+    if wanted == "wav":
+        return Finding("recordings", True, "kept as WAV ([recordings] format)")
+    found = find_encoder(wanted)
+    if found is None:
+        text = f'format = "{wanted}" needs {WANTED[wanted]}: until then they stay WAV'
+        return Finding("recordings", False, text)
+    return Finding("recordings", True, f"converted to {wanted} by {found.encode[0]}")
 
 
-def _disk(part: str, folder: Path) -> Finding:
+def _disk(part: str, folder: Path, least_bytes: int) -> Finding:
     try:
         state = os.statvfs(folder)
     except OSError as error:
         return Finding(part, False, f"{folder}: {error.strerror}")
     free = state.f_bavail * state.f_frsize
-    return Finding(part, free >= LEAST_FREE_BYTES, f"{folder}: {free // 1024 // 1024} MB free")
+    return Finding(part, free >= least_bytes, f"{folder}: {free // 1024 // 1024} MB free")
