@@ -51,7 +51,12 @@ def _anchored(config: Config, folder: Path) -> Config:
             "storage": config.storage.model_copy(update={"url": url}),
             "journal": config.journal.model_copy(update={"path": folder / config.journal.path}),
             "cdr": config.cdr.model_copy(update={"path": folder / config.cdr.path}),
-            "recordings": config.recordings.model_copy(update={"folder": folder / config.recordings.folder}),
+            "recordings": config.recordings.model_copy(
+                update={
+                    "folder": folder / config.recordings.folder,
+                    "voicemail": folder / config.recordings.voicemail,
+                }
+            ),
         }
     )
 

@@ -111,6 +111,7 @@ class Recordings(Section):
     format: Literal["wav", "opus", "mp3"] = "wav"
     retention_days: int = Field(default=0, ge=0, le=36_500)
     least_free_megabytes: int = Field(default=512, ge=1, le=10_000_000)
+    voicemail: Path = Path("/var/spool/asterisk/voicemail")
 
 
 class Asterisk(Section):

@@ -34,7 +34,9 @@ def with_recording(record: dict[str, Any], found: Recording | None) -> dict[str,
 
 
 def _path(told: str | None, name: str) -> str:
-    return str(PurePosixPath(told).with_name(name)) if told else name
+    """As the PBX names it; of a voicemail's message, the name of our copy."""
+    same = told is not None and PurePosixPath(told).stem == PurePosixPath(name).stem
+    return str(PurePosixPath(told).with_name(name)) if told and same else name
 
 
 def line_with_recording(record: str, found: Recording | None) -> str:

@@ -1,8 +1,11 @@
 """From stored calls to the recordings that they left in the folder."""
 
 import json
+import re
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Final, NamedTuple
 
 import structlog
 
@@ -15,8 +18,19 @@ from router.store.recordings import Recording
 
 log = structlog.get_logger(__name__)
 
+MESSAGE: Final = re.compile(r"[\w-]+/[\w-]+/(?:INBOX|Urgent)/msg[0-9]{4}\.wav\Z", re.ASCII)
+"""Context, box, folder and message, as app_voicemail lays them out."""
+SLACK_SECONDS: Final = 10.0
 
-def looked_up(folder: Path, calls: Sequence[Written], now: int) -> list[Recording]:
+
+class Folders(NamedTuple):
+    """Where recordings are, and Asterisk's voicemail."""
+
+    recordings: Path
+    voicemail: Path
+
+
+def looked_up(folders: Folders, calls: Sequence[Written], now: int) -> list[Recording]:
     """The recordings that these ended calls have; deletes the bare headers that others left.
 
     A call whose record knows of no recording may have one all the same: the dialplan's closing event was
@@ -24,28 +38,29 @@ def looked_up(folder: Path, calls: Sequence[Written], now: int) -> list[Recordin
     """
     found = []
     for written in calls:
-        recording = _of_call(folder, written, now)
+        recording = _of_call(folders, written, now)
         if recording is not None:
             found.append(recording)
     return found
 
 
-def _of_call(folder: Path, written: Written, now: int) -> Recording | None:
+def _of_call(folders: Folders, written: Written, now: int) -> Recording | None:
     record = json.loads(written.record)
     told = record["recording"]
+    folder = folders.recordings
     try:
+        if told and record["result"] == "voicemail":
+            told = {**told, "path": _message(folders, record)}
         name = files.name_of(told["path"] if told else f"{record['linkedid']}.wav")
     except BadName as error:
         if told:
             log.error("recording.bad_name", call_id=written.call_id, reason=str(error))
         return None
+    if told is None or record["result"] == "voicemail":
+        _delete_bare(folder, f"{record['linkedid']}.wav", written.call_id)
     if told is None:
         size = _longest(folder, name)
         if size is None:
-            return None
-        if size <= EMPTY_BYTES:
-            files.delete(list(files.originals(folder, name)))
-            log.info("recording.deleted", call_id=written.call_id, name=name, reason="empty")
             return None
         told = {"seconds": 0.0, "channels": 1, "bytes": size}
     return Recording(
@@ -62,7 +77,42 @@ def _of_call(folder: Path, written: Written, now: int) -> Recording | None:
     )
 
 
+def _delete_bare(folder: Path, name: str, call_id: str) -> None:
+    """Deletes the headers that MixMonitor left of a call that never was on a bridge."""
+    if files.NAME.match(name) and (_longest(folder, name) or EMPTY_BYTES + 1) <= EMPTY_BYTES:
+        files.delete(list(files.originals(folder, name)))
+        log.info("recording.deleted", call_id=call_id, name=name, reason="empty")
+
+
 def _longest(folder: Path, name: str) -> int | None:
     """The size of the largest of the recording's files; None when there is none."""
     sizes = [path.stat().st_size for path in files.originals(folder, name) if path.is_file()]
     return max(sizes, default=None)
+
+
+def _message(folders: Folders, record: dict[str, Any]) -> str:
+    """The name under which a voicemail's message is kept with the recordings: a copy, made now.
+
+    The message itself belongs to its box: it is renumbered when another is deleted, and its name is then
+    another caller's. So it counts only while it is as long as the record says, and of that time.
+    """
+    name = f"{record['linkedid']}-voicemail.wav"
+    target = folders.recordings / name
+    told = record["recording"]
+    path = folders.voicemail / "/".join(told["path"].split("/")[-4:])
+    if target.exists() or not files.NAME.match(name) or not MESSAGE.search(told["path"]):
+        return name
+    part = files.new_part(folders.recordings, name)
+    try:
+        state = path.stat(follow_symlinks=False)
+        begun, ended = (from_iso(record[key]) / 1000 for key in ("started_at", "ended_at"))
+        if state.st_size == told["bytes"] and begun <= state.st_mtime <= ended + SLACK_SECONDS:
+            shutil.copyfile(path, part)
+            files.put_in_place(part, target)
+        else:
+            log.warning("recording.message_moved", call_id=record["id"], path=str(path))
+    except OSError as error:
+        log.warning("recording.message_not_there", call_id=record["id"], path=str(path), reason=str(error))
+    finally:
+        files.delete([part])
+    return name

@@ -22,7 +22,7 @@ from router.metrics import counter, gauge
 from router.recordings import files
 from router.recordings.encoders import WANTED, Encoder, ProgramFailed, find_encoder
 from router.recordings.finishing import NothingRecorded, NothingThere, NotProved, finish
-from router.recordings.intake import looked_up
+from router.recordings.intake import Folders, looked_up
 from router.recordings.sweep import Sweep
 from router.recordings.wav import NotWav
 from router.store.calls import CallStore
@@ -122,12 +122,13 @@ class Recordings:
 
     async def _take_in(self, folder: Path) -> None:
         """Lays down a row for each recording of the calls that were stored since the last time."""
+        folders = Folders(folder, self._live.current.recordings.voicemail)
         while True:
             place = await self._store.place(self._switch)
             page = await self._calls.written_after(self._switch, place, PAGE)
             if not page:
                 return
-            found = await asyncio.to_thread(looked_up, folder, page, self._now())
+            found = await asyncio.to_thread(looked_up, folders, page, self._now())
             last = page[-1]
             place = place._replace(written_at=last.written_at, call_id=last.call_id)
             await self._store.add(self._switch, found, place, self._now() + SETTLE_MS)

@@ -39,11 +39,22 @@ class Bench:
 
     def configure(self, **recordings: Any) -> None:
         """Settings of `[recordings]`."""
-        settings = {"folder": str(self.folder), "least_free_megabytes": 1, **recordings}
+        settings = {
+            "folder": str(self.folder),
+            "voicemail": str(self.folder.parent / "voicemail"),
+            "least_free_megabytes": 1,
+            **recordings,
+        }
         self.live.current = Config.model_validate({"recordings": settings})
 
     async def call(
-        self, name: str | None = None, *, told: bool = True, ended_at: int | None = None, channels: int = 1
+        self,
+        name: str | None = None,
+        *,
+        told: bool = True,
+        ended_at: int | None = None,
+        channels: int = 1,
+        **more: Any,
     ) -> str:
         """Stores a call that left the recording `name` (by default that of its linkedid); gives its id."""
         self._numbers += 1
@@ -56,6 +67,8 @@ class Bench:
             "linkedid": columns["linkedid"],
             "ended_at": to_iso(ended_at),
             "recording": recording,
+            "result": "answered",
+            **more,
         }
         columns |= {"ended_at": ended_at, "record": json.dumps(record)}
         await self.calls.write(CallBatch("pbx", [columns], [], JournalMark("f", "p", 1, now()), now()))

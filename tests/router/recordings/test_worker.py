@@ -1,6 +1,7 @@
 """From stored calls to finished files: what is kept, what is replaced, what the rows say."""
 
 import array
+import os
 import shutil
 import subprocess
 import wave
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from pool.instants import DAY, now
+from pool.instants import DAY, now, to_iso
 from router.recordings import encoders, worker
 from router.recordings.encoders import channels_of, decoded_seconds, find_encoder
 from tests.router.recordings.conftest import ENCODED, Bench
@@ -220,6 +221,37 @@ async def test_a_name_that_leaves_the_folder_is_refused(bench: Bench, tmp_path: 
     # The folder of a path is the PBX's; only its last part counts, and only in our folder.
     assert (tmp_path / "secret.wav").stat().st_size == 44 + 2 * RATE
     assert bench.names == {"1763817000.9.wav"}
+
+
+async def left(bench: Bench, message: Path, began: int) -> str:
+    """A call of two seconds that left `message`."""
+    path = f"/var/spool/asterisk/voicemail/leaseline/100/INBOX/{message.name}"
+    recording = {"path": path, "seconds": 2.0, "channels": 1, "bytes": 44 + 2 * 2 * RATE}
+    return await bench.call(
+        result="voicemail", recording=recording, started_at=to_iso(began), id="x", ended_at=now()
+    )
+
+
+async def test_a_voicemails_message_is_copied_while_it_is_still_that_callers(bench: Bench) -> None:
+    box = bench.folder.parent / "voicemail" / "leaseline" / "100" / "INBOX"
+    box.mkdir(parents=True)
+    began = now() - 3_000
+    message = tone(box / "msg0000.wav", 2)
+    bare(bench.folder / "1763817000.1.wav")
+    heard = await left(bench, message, began)
+    async with bench.working():
+        found = await bench.until(heard)
+    assert (found.name, found.seconds) == ("1763817000.1-voicemail.wav", 2)
+    assert message.exists()
+    # The box was tidied up: the name is another message's now, by its length or by its time.
+    for seconds, mtime in ((3, None), (2, 1_000_000_000)):
+        tone(message, seconds)
+        if mtime:
+            os.utime(message, (mtime, mtime))
+        other = await left(bench, message, began)
+        async with bench.working():
+            await bench.until(other, lambda found: found.state == "missing")
+    assert bench.names == {"1763817000.1-voicemail.wav"}
 
 
 @pytest.mark.skipif(not shutil.which("ffmpeg"), reason="needs ffmpeg")
