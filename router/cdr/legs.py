@@ -1,5 +1,6 @@
 """The attempts to reach the plan's targets, and who came into the call later; how each ended."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -7,6 +8,7 @@ from router.cdr.facts import MICROSECONDS, TRANSFERS
 from router.cdr.heard import Heard
 from router.cdr.laying import (
     Attempt,
+    Slot,
     attempts_of,
     endpoint_of_channel,
     lay_legs,
@@ -45,7 +47,7 @@ class Legs:
         if talk.shared and self.attempts:
             # Once it was answered our Dial ends with the call: another status is that of a transfer's Dial.
             self.attempts[-1] = self.attempts[-1]._replace(status="ANSWER")
-        later = _later(heard, talk)
+        later = _later(heard, talk, slots)
         self.tracks = [track for track in heard.others if track.uniqueid not in later]
         self.later = [track for track in heard.others if track.uniqueid in later]
         self._given_up = end is not None and end.get("dialstatus") == "CANCEL"
@@ -152,22 +154,29 @@ class Legs:
         return slot.step if slot else None
 
 
-def _later(heard: Heard, talk: Talk) -> frozenset[str]:
+def _later(heard: Heard, talk: Talk, slots: Sequence[Slot]) -> frozenset[str]:
     """The channels that came in after the caller was first connected: they belong to transfers.
 
     One whose start was told under another linkedid was called by somebody else first (attended transfer, a
-    parked call that is fetched); without any transfer a start that is missing was lost.
+    parked call that is fetched); without any transfer a start that is missing was lost. An instant that is
+    known to the second only may be a second late, but a channel that the plan does not name was not ours.
     """
     first_talk = talk.answered_us
     if first_talk is None:
         return frozenset()
     passed_on = heard.caller.started is not None and any(fact.kind in TRANSFERS for fact in heard.facts)
-    return frozenset(
-        track.uniqueid
-        for track in heard.others
-        if track.start_us > first_talk + (MICROSECONDS if track.coarse or talk.coarse else 0)
-        or (passed_on and track.started is None and track.first_us > first_talk)
-    )
+    planned = {slot.endpoint for slot in slots}
+
+    def is_later(track: Track) -> bool:
+        if passed_on and track.started is None and track.first_us > first_talk:
+            return True
+        if not (track.coarse or talk.coarse):
+            return track.start_us > first_talk
+        if passed_on and endpoint_of_channel(track.channel) not in planned:
+            return track.start_us // MICROSECONDS >= first_talk // MICROSECONDS
+        return track.start_us > first_talk + MICROSECONDS
+
+    return frozenset(track.uniqueid for track in heard.others if is_later(track))
 
 
 def _plan(heard: Heard) -> dict[str, str]:

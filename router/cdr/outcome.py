@@ -194,7 +194,8 @@ def _transfers(facts: Sequence[Fact]) -> list[Transfer]:
             kind, names = _TRANSFERS[fact.kind]
             to = endpoint_of_channel(next(filter(None, map(fact.get, names)), ""))
             seen.setdefault((kind, to, fact.at_us // MICROSECONDS), Transfer(kind, fact.at_us, to))
-    return sorted(seen.values(), key=lambda transfer: transfer.at_us)
+    # Within one second, if no more is known: passed on before parked, parked before fetched.
+    return sorted(seen.values(), key=lambda transfer: (transfer.at_us, _KINDS.index(transfer.kind)))
 
 
 _TRANSFERS: Final = {
@@ -203,6 +204,7 @@ _TRANSFERS: Final = {
     PARK_START: ("park", ("parking_lot",)),
     PARK_END: ("unpark", ("retriever", "reason")),
 }
+_KINDS: Final = [kind for kind, _ in _TRANSFERS.values()]
 
 
 def _repaired(heard: Heard) -> str | None:
