@@ -1,5 +1,5 @@
 # Two commands on a fresh machine: `make demo` and `make test`.
-.PHONY: setup demo test lint bench clean
+.PHONY: setup demo test lint bench soak clean
 BIN := .venv/bin
 
 setup:
@@ -24,6 +24,11 @@ bench:
 	@.ci/setup --dev
 	@for bench in tests/bench/*.py; do case $$bench in */__init__.py|*/_*) continue;; esac; \
 	  echo "== $$bench"; $(BIN)/python $$bench || exit 1; done
+
+# Kills router and Asterisk while 1,000 calls come, then counts: about five minutes. CALLS=, SEED=, ASTERISK=16.
+soak: setup
+	$(BIN)/python tests/sandbox/soak.py $(if $(CALLS),--calls $(CALLS)) $(if $(SEED),--seed $(SEED)) \
+	  $(if $(ASTERISK),--asterisk $(ASTERISK))
 
 clean:
 	asterisk-sandbox/sandbox down || true
