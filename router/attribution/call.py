@@ -6,6 +6,7 @@ them"; the most probable is chosen (`call_model`) if it is probable enough. What
 call, by the journal: the answer is the same whether it is worked out at once or hours later.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
@@ -15,6 +16,7 @@ from router.attribution.call_model import Model, shares
 Match = Literal["live", "frozen", "extension", "returning", "late", "static", "reserve", "none"]
 
 MOST_CANDIDATES: Final = 10
+"""So many visits are listed; "none of them" is none of those, so that what is listed adds up to one."""
 UNKNOWN_BELOW: Final = 0.5
 
 
@@ -106,14 +108,19 @@ def attribute(question: Question, model: Model, unknown_below: float = UNKNOWN_B
     rated = _keyed_rates(holdings, question, model) if keyed else _rates(holdings, question, model)
     candidates = _candidates(rated)
     best = candidates[0]
-    none = next(item.probability for item in candidates if item.match == "none")
-    listed = candidates[:MOST_CANDIDATES]
-    if all(item.match != "none" for item in listed):
-        listed.append(next(item for item in candidates if item.match == "none"))
+    listed = _listed(candidates)
+    none = next(item.probability for item in listed if item.match == "none")
     if best.match == "none" or best.probability < unknown_below:
         likely = "none of the candidates" if best.match == "none" else f"no candidate reaches {unknown_below}"
         return Verdict("none", none, None, tuple(listed), likely)
     return Verdict(best.match, best.probability, best, tuple(listed), None)
+
+
+def _listed(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """The most probable visits and "none of them", which takes the shares of the visits not listed."""
+    visits = [item for item in candidates if item.match != "none"][:MOST_CANDIDATES]
+    none = max(0.0, 1 - math.fsum(item.probability for item in visits))
+    return sorted([*visits, _with_probability(_NONE, none)], key=lambda item: -item.probability)
 
 
 _Rated = tuple[Candidate, float]

@@ -8,10 +8,11 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from pool.instants import Instant
-from pool.leases import Lease, LeaseWish, Rung, Shown, SlotWish, WishKind
+from pool.leases import Lease, LeaseWish, Rung, Shown, WishKind
 from pool.numbers import NumberRecord
 from pool.service import Pool
 from router.attribution.channels import Facts, SiteRules
+from router.attribution.display import slot_wishes
 from router.attribution.visit import attribution_of
 from router.cdr import enrich
 from router.cdr.outcome import CallFacts
@@ -23,7 +24,6 @@ from router.replay.trace import CallEvent, SignEvent, VisitEvent
 from router.routing.numbering import NotANumber, to_e164
 from router.routing.route import NotOurNumber, site_of
 
-SLOT = "main"
 SAME_CODES = "UPDATE extension_host SET secret = '00000000000000000000000000000000'"
 OWN_NUMBER_RUNGS = frozenset({Rung.OWN, Rung.SITE, Rung.BASE})
 
@@ -227,17 +227,12 @@ def _wish(traced: _TracedSite, event: VisitEvent) -> LeaseWish:
     attribution = attribution_of(event.url, event.referrer, traced.own_hosts)
     facts = Facts(attribution, event.device, event.region)
     channel = traced.rules.channel(facts)
-    rule = traced.rules.rule(channel, facts)
     site = traced.site
-    kind = WishKind(rule.show) if rule else WishKind.DYNAMIC
-    pool = (rule.pool if rule else None) or site.pool
-    slots = [SlotWish(SLOT, pool, channel, kind)]
-    slots += [SlotWish(slot.name, slot.pool or pool, channel, kind) for slot in site.number_slot]
     return LeaseWish(
         site=site.key,
         visitor_id=event.visitor,
         visit_id=event.visit,
-        slots=slots,
+        slots=slot_wishes(site, traced.rules, channel, facts),
         freeze_seconds=traced.freeze_seconds,
         beat_seconds=site.beat_seconds,
     )

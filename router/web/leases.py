@@ -10,10 +10,11 @@ from pydantic_core import to_json
 from pool.database import Database
 from pool.ids import ID_LENGTH, new_id
 from pool.instants import DAY, Instant, now, to_iso
-from pool.leases import Lease, LeaseWish, SlotWish, WishKind
+from pool.leases import Lease, LeaseWish
 from pool.lifecycle import State
 from pool.service import Pool
 from router.attribution.channels import Facts
+from router.attribution.display import slot_wishes
 from router.attribution.visit import attribution_of, cleaned
 from router.config.live import LiveConfig
 from router.store.visits import Arrival, VisitStore
@@ -138,18 +139,13 @@ def _arrival(asked: LeaseRequest, site: PublicSite, at: Instant, browser: Browse
 
 
 def _wish(site: PublicSite, arrival: Arrival, visitor_id: str) -> LeaseWish:
-    rule = site.rules.rule(arrival.channel, Facts(arrival.attribution, arrival.device, arrival.region))
     settings = site.site
-    kind = WishKind(rule.show) if rule else WishKind.DYNAMIC
-    pool = (rule.pool if rule else None) or settings.pool
-    slots = [SlotWish("main", pool, arrival.channel, kind)]
-    # A slot's own pool is its city's: no rule about channels may overrule it.
-    slots += [SlotWish(slot.name, slot.pool or pool, arrival.channel, kind) for slot in settings.number_slot]
+    facts = Facts(arrival.attribution, arrival.device, arrival.region)
     return LeaseWish(
         site=site.key,
         visitor_id=visitor_id,
         visit_id=new_id(arrival.at),
-        slots=slots,
+        slots=slot_wishes(settings, site.rules, arrival.channel, facts),
         freeze_seconds=settings.freeze_seconds,
         beat_seconds=settings.beat_seconds,
     )
