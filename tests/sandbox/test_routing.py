@@ -169,12 +169,11 @@ def test_blocked_and_limited_callers(sandbox: Instance, routed: StartRouter) -> 
     assert b'leaseline_calls_blocked_total{by="limit"} 1.0' in router.get("/metrics")
 
 
-@pytest.mark.parametrize(
-    ("keyed", "agent", "match"),
-    [("right", "agent2", "extension"), ("wrong", "agent1", "none"), ("none", "agent1", "none")],
-)
-def test_a_keyed_code(sandbox: Instance, route_by: StartRouter, keyed: str, agent: str, match: str) -> None:
-    """The code's holder came from Google Ads, whose calls go to agent2; every other call to agent1."""
+@pytest.fixture
+def extension_host(route_by: StartRouter) -> tuple[RouterProcess, str]:
+    """A router with one number for all visitors, and the code that a visitor from Google Ads was shown. Calls
+    of that channel go to agent2, after agent3 was tried; every other call to agent1.
+    """
     router = route_by(
         "[[site.plan]]\nname = 'ads'\nchannel = ['Google Ads']\n"
         "[[site.plan.step]]\ntargets = ['PJSIP/agent3']\nring_seconds = 5\n"
@@ -187,7 +186,17 @@ def test_a_keyed_code(sandbox: Instance, route_by: StartRouter, keyed: str, agen
     router.start()
     [shown] = router.visit()["numbers"]
     assert shown["number"] == HOST
-    code = shown["extension"]
+    return router, str(shown["extension"])
+
+
+@pytest.mark.parametrize(
+    ("keyed", "agent", "match"),
+    [("right", "agent2", "extension"), ("wrong", "agent1", "none"), ("none", "agent1", "none")],
+)
+def test_a_keyed_code(
+    sandbox: Instance, extension_host: tuple[RouterProcess, str], keyed: str, agent: str, match: str
+) -> None:
+    router, code = extension_host
     wrong = code[:-1] + str((int(code[-1]) + 1) % 10)
     digits = {"right": f"{code}#", "wrong": f"{wrong}#", "none": ""}[keyed]
     with (
@@ -210,3 +219,22 @@ def test_a_keyed_code(sandbox: Instance, route_by: StartRouter, keyed: str, agen
     for outcome in ("right", "wrong", "none"):
         count = float(tries.get(outcome, 0))
         assert f'leaseline_extensions_keyed_total{{outcome="{outcome}"}} {count}' in metrics
+
+
+def test_a_router_that_dies_while_digits_are_keyed_loses_nothing(
+    sandbox: Instance, extension_host: tuple[RouterProcess, str]
+) -> None:
+    """The first plan rings at once; the record, made later, still knows whose code it was."""
+    router, code = extension_host
+    with sandbox.agent("agent1", answer_after=0.1, hangup_after=0.5):
+        run = sandbox.peers.call(HOST, caller=CALLER, seconds=40, digits=f"{code}#", digits_after=2.0)
+        sandbox.wait_for_journal(lambda lines: any(line["eventtype"] == "LL_ROUTE" for line in lines))
+        router.kill()
+        run.wait(30)
+    [seen] = run.outcomes()
+    assert (seen.status, seen.hung_up_by) == (200, "other")
+    router.start()
+    [record] = router.wait_for_cdrs(1)
+    assert (record["result"], record["answered_by"]) == ("answered", "PJSIP/agent1")
+    assert (record["match"], record["extension"]) == ("extension", code)
+    assert record["attribution"]["channel"] == "Google Ads"
