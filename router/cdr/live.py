@@ -142,16 +142,20 @@ class LiveCalls:
         elif second >= last_second + 2:
             self._run = (second, number)
             self.restarts += 1
-            self._cut_former(event.at_us, second)
+            self._cut_former(event.at_us, (second, number), last_second)
 
-    def _cut_former(self, before_us: int, second: int) -> None:
-        """Every call from before `second` ended with its switch, at the latest when that began anew.
+    def _cut_former(self, before_us: int, new: tuple[int, int], last_second: int) -> None:
+        """Every call of the former life ended with its switch, at the latest when that began anew.
 
-        But not one that the journal never told of: the second witness may be ahead of it.
+        `new`: second and number of the channel that told it, `last_second`: of the last channel before. The
+        first lines of the new life may be lost: a call from in between is the former life's only by its
+        number. And a call that the journal never told of is none: the second witness may be ahead of it.
         """
+        second, number = new
         for linkedid, entry in list(self._entries.items()):
             going_on = not entry.taken and linkedid not in self._ready and entry.mark is not None
-            if going_on and epoch(linkedid) < second:
+            begun = epoch(linkedid)
+            if going_on and (begun <= last_second or (begun < second and sequence(linkedid) > number)):
                 lived_us = max(entry.last_us, entry.alive_us, min(self._last_us, before_us))
                 self._cut(linkedid, entry, min(lived_us, max(before_us, entry.last_us)), "switch-restarted")
 

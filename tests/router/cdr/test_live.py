@@ -91,6 +91,26 @@ def test_a_counter_that_goes_on_after_a_step_back_of_the_clock_is_no_restart():
     assert calls.restarts == 0
 
 
+@pytest.mark.parametrize("lost", [1, 2])
+def test_the_first_lines_of_a_new_life_may_be_lost(lost: int):
+    """The restart is then told by a leg, which may be of the next second: its own call is not cut."""
+    calls = LiveCalls()
+    heard(calls, ringing(seq=7).events)
+    after = answered(seq=0, epoch=EPOCH + 9, start=0.99)
+    leg = after.events[-1]
+    events = [
+        replace(event, uniqueid=event.uniqueid.replace(str(EPOCH + 9), str(EPOCH + 10)))
+        if event.uniqueid != event.linkedid else event
+        for event in after.in_order()
+    ]  # fmt: skip
+    assert leg.linkedid == after.events[0].linkedid
+    heard(calls, events[lost:], start=100)
+    assert calls.restarts == 1
+    told = {state.linkedid: finish(state) for state in calls.take(10)}
+    assert sorted(facts.repaired for facts in told.values()) == ["start-lost", "switch-restarted"]
+    assert told[leg.linkedid].repaired == "start-lost"
+
+
 def test_the_second_witness_cannot_tell_a_restart():
     calls = LiveCalls()
     heard(calls, ringing(seq=40).in_order())
