@@ -48,6 +48,7 @@ class Encoder:
         """The command that writes `target` from the WAV `source`."""
         words = {
             "{kilobits}": str(KILOBITS[self.format, channels]),
+            "{kilobits}k": f"{KILOBITS[self.format, channels]}k",
             "{source}": str(source),
             "{target}": str(target),
         }
@@ -91,7 +92,7 @@ def _ffmpeg(ffmpeg: str, wanted: Format) -> Encoder:
         wanted,
         (
             *(*quiet, "-y", "-i", "{source}", "-c:a", _FFMPEG_CODEC[wanted], *speech),
-            *("-b:a", "{kilobits}", "-f", wanted, "{target}"),
+            *("-b:a", "{kilobits}k", "-f", wanted, "{target}"),
         ),
         (*quiet, "-i", "{source}", "-f", "s16le", "-ar", str(DECODED_RATE), "-"),
     )
