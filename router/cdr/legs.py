@@ -171,7 +171,9 @@ def _later(heard: Heard, talk: Talk, slots: Sequence[Slot]) -> frozenset[str]:
         if passed_on and track.started is None and track.first_us > first_talk:
             return True
         if not (track.coarse or talk.coarse):
-            return track.start_us > first_talk
+            # Who talked first was there first, also when the clock was set back meanwhile.
+            stays = talk.of(track)
+            return track.start_us > first_talk and not (stays and stays[0].start_us <= first_talk)
         if passed_on and endpoint_of_channel(track.channel) not in planned:
             return track.start_us // MICROSECONDS >= first_talk // MICROSECONDS
         return track.start_us > first_talk + MICROSECONDS
