@@ -80,8 +80,9 @@ class Recordings:
                 async with _locked(folder / LOCK):
                     await self._work(folder)
             except OSError as error:
-                # Calls and their records need none of this.
-                self._say("folder", f"{folder} cannot be used: {error.strerror or error}")
+                # Calls and their records need none of this; and where nothing is recorded there is no folder.
+                if any(site.record != "off" for site in self._live.current.site):
+                    self._say("folder", f"{folder} cannot be used: {error.strerror or error}")
             except StoreUnavailable as error:
                 log.warning("recordings.store_unavailable", error=str(error))
             await asyncio.sleep(LOOK_SECONDS)

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from instance import Instance
+from midcall import Hold
 from router_process import HOST, RouterProcess, wait_for
 
 pytestmark = pytest.mark.sandbox
@@ -152,6 +153,54 @@ def test_what_was_said_is_heard_by_those_who_may(
         samples = memoryview(done.stdout).cast("h")
         assert max(samples[0::2]) > 500
         assert max(samples[1::2]) > 500
+    router.end()
+    live.close()
+
+
+def test_hold_is_shown_while_the_amis_events_are_read(sandbox: Instance, tmp_path: Path) -> None:
+    router = RouterProcess.beside(sandbox, tmp_path, witness="on")
+    router.import_numbers()
+    router.start()
+    try:
+        wait_for("the second witness", lambda: "switch.witness_on" in router.log_text or None, 20)
+        live = Live(Api(router, "viewer"))
+        number = router.visit()["numbers"][0]["number"]
+        with sandbox.agent("agent1", answer_after=0.1, then=[Hold(1.0, 2.0)]):
+            sandbox.call(number, caller=CALLER, seconds=5)
+        live.wait_for_end()
+        told = [data["hold"] for event, data in live.events if event == "call"]
+        assert [hold for at, hold in enumerate(told) if at == 0 or hold != told[at - 1]] == [
+            False,
+            True,
+            False,
+        ]
+    finally:
+        router.end()
+    live.close()
+
+
+def test_a_call_is_live_again_after_the_router_was_killed(sandbox: Instance, router: RouterProcess) -> None:
+    router.start()
+    api = Api(router, "viewer")
+    number = router.visit()["numbers"][0]["number"]
+    with sandbox.agent("agent1", answer_after=0.1):
+        run = sandbox.peers.call(number, caller=CALLER, seconds=15)
+        sandbox.wait_for_journal(
+            lambda lines: [line["eventtype"] for line in lines].count("BRIDGE_ENTER") == 2
+        )
+        router.kill()
+        router.start()
+        live = Live(api)
+
+        def shown() -> dict[str, Any] | None:
+            calls = [call for event, data in live.events for call in data.get("calls", [data])]
+            return next((call for call in calls if call["state"] == "talking"), None)
+
+        call = wait_for("the call", shown, 20)
+        assert call.items() >= {"number": number, "agent": "PJSIP/agent1", "caller": CALLER}.items()
+        assert run.wait(30) == 0
+        live.wait_for_end()
+    router.wait_for_cdrs(1)
     router.end()
     live.close()
 
