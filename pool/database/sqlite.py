@@ -76,6 +76,25 @@ class SqliteAdapter(AioSQLiteAdapter):
         await conn.executemany(sql, parameters)
 
 
+class _Connection(aiosqlite.Connection):
+    """Tells of the end of its thread, also when aiosqlite itself ends one that could not be opened.
+
+    A loop that is closed before leaves the thread with nobody to report to.
+    """
+
+    def __init__(
+        self, connector: Callable[[], sqlite3.Connection], ending: Callable[[asyncio.Future[Any]], None]
+    ) -> None:
+        super().__init__(connector, iter_chunk_size=64)
+        self._ending = ending
+
+    def stop(self) -> asyncio.Future[Any] | None:
+        future = super().stop()
+        if future is not None:
+            self._ending(future)
+        return future
+
+
 class SqliteDatabase(Database):
     """A file. Several processes may share it; a writer waits up to `busy_seconds` for another process's."""
 
@@ -237,12 +256,15 @@ class SqliteDatabase(Database):
             self.path.parent.mkdir(exist_ok=True)
         except OSError as error:
             raise StoreUnavailable(f"{self.path}: {error}") from error
-        connection = await aiosqlite.connect(
-            f"file:{quote(str(self.path))}?mode={mode}",
-            uri=True,
-            isolation_level=None,
-            timeout=self._busy_seconds,
-            factory=DirectConnection,
+        connection = await _Connection(
+            lambda: sqlite3.connect(
+                f"file:{quote(str(self.path))}?mode={mode}",
+                uri=True,
+                isolation_level=None,
+                timeout=self._busy_seconds,
+                factory=DirectConnection,
+            ),
+            self._track_end,
         )
         connection.row_factory = sqlite3.Row
         try:
@@ -284,10 +306,11 @@ class SqliteDatabase(Database):
         if busy:
             with suppress(ValueError, sqlite3.Error):  # it was never open, or is closed already
                 await connection.interrupt()
-        future = connection.stop()
-        if future is not None:
-            self._closing.add(future)
-            future.add_done_callback(self._closing.discard)
+        connection.stop()
+
+    def _track_end(self, ending: asyncio.Future[Any]) -> None:
+        self._closing.add(ending)
+        ending.add_done_callback(self._closing.discard)
 
     async def _disconnect(self) -> None:
         self._closed = True
