@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from router.cdr.facts import MICROSECONDS, Fact
+from router.cdr.facts import MICROSECONDS, PARK_END, PARK_START, Fact
 from router.cdr.timeline import Track, epoch
 
 
@@ -58,6 +58,13 @@ class Heard:
     def others(self) -> list[Track]:
         """Every channel but the caller's, in the order of their starts."""
         return [track for track in self.tracks.values() if track.uniqueid != self.linkedid]
+
+    @cached_property
+    def parked(self) -> bool:
+        """Whether the caller was parked last, and not fetched since."""
+        told = [fact for fact in self.facts if fact.kind in {PARK_START, PARK_END}]
+        last = max(told, key=lambda fact: (fact.latest_us, fact.kind == PARK_END), default=None)
+        return last is not None and last.kind == PARK_START
 
     def caller_told(self, name: str) -> str:
         """What the events of the caller's channel told first: `caller`, `name` or `dnis`."""

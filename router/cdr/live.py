@@ -12,6 +12,7 @@ from typing import Final, Literal, NamedTuple
 
 from agi.cel import CelEvent
 from router.cdr.facts import CHAN_START, HANGUP, LINKEDID_END, CallState
+from router.cdr.outcome import transfers_of
 from router.cdr.reducer import complete, cut, dialed, heard, reduce, started_us
 from router.cdr.talk import Talk
 from router.cdr.timeline import epoch, sequence
@@ -28,7 +29,8 @@ DOUBT_US: Final = 15 * 60 * 1_000_000
 may last for hours."""
 REMEMBERED: Final = 20_000
 
-Stage = Literal["routing", "ringing", "talking", "ending"]
+Stage = Literal["routing", "ringing", "talking", "parked", "ending"]
+"""Of a call that was passed on: where the caller is now."""
 
 
 @dataclass(slots=True)
@@ -256,13 +258,26 @@ def _live_call(state: CallState) -> LiveCall:
     called = dialed(state)
     up = [track for track in known.others if track.hung_up is None]
     hung_up = any(fact.kind == HANGUP and fact.uniqueid == state.linkedid for fact in state.facts)
+    bridge = known.caller.bridge
+    beside = [track for track in up if bridge is not None and track.bridge == bridge]
+    calling = [track for track in up if track.started is not None and track.answered is None]
     stage: Stage = "routing"
     if hung_up or known.over is not None:
         stage = "ending"
-    elif talk.answered_us is not None:
+    elif beside:
+        stage, up = "talking", beside
+    elif known.parked:
+        stage, up = "parked", []
+    elif calling:
+        stage, up = "ringing", calling
+    elif talk.answered_us is not None and (bridge is not None or not known.caller.bridging):
         stage = "talking"
-    elif up:
+    elif up and talk.answered_us is None:
         stage = "ringing"
+    target = up[-1].channel.rpartition("-")[0] if up else None
+    if stage == "talking" and target is None:
+        # Whom an attended transfer brought began in a call of their own, of which nothing is heard here.
+        target = next((one.to for one in transfers_of(known.facts)[::-1] if one.kind == "attended"), None)
     return LiveCall(
         linkedid=state.linkedid,
         site=known.told("site"),
@@ -272,5 +287,5 @@ def _live_call(state: CallState) -> LiveCall:
         stage=stage,
         started_at=known.caller.start_us // 1000,
         answered_at=None if talk.answered_us is None else talk.answered_us // 1000,
-        target=up[-1].channel.rpartition("-")[0] if up else None,
+        target=target,
     )

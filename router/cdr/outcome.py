@@ -91,7 +91,7 @@ def outcome_of(heard: Heard) -> CallFacts:
         answered_by=legs.answered_by,
         hung_up_by=_hung_up_by(heard, result),
         legs=tuple(entries),
-        transfers=tuple(_transfers(heard.facts)),
+        transfers=tuple(transfers_of(heard.facts)),
         recording=_recording(heard, result),
         decided_in_ms=decimal(route_ms) if by_router else None,
         by_router=by_router,
@@ -187,7 +187,8 @@ def _recording(heard: Heard, result: Result) -> Recording | None:
     return Recording(path, length_seconds, 2 if stereo else 1, size)
 
 
-def _transfers(facts: Sequence[Fact]) -> list[Transfer]:
+def transfers_of(facts: Sequence[Fact]) -> list[Transfer]:
+    """How the call was passed on, in order."""
     seen: dict[tuple[str, str, int], Transfer] = {}
     for fact in sorted(facts, key=lambda fact: (fact.coarse, fact)):
         if fact.kind in _TRANSFERS:

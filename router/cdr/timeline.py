@@ -52,6 +52,12 @@ class Track:
         return self.started is None or self.started.coarse
 
     @property
+    def bridge(self) -> str | None:
+        """The bridge it is in, as far as was heard."""
+        last = max(self.bridging, key=lambda fact: (fact.latest_us, fact.kind == BRIDGE_ENTER), default=None)
+        return last.get("bridge_id") if last is not None and last.kind == BRIDGE_ENTER else None
+
+    @property
     def end_us(self) -> int | None:
         """When the channel ended, if that was heard."""
         return max(self.hung_up.at_us, self.start_us) if self.hung_up else None

@@ -2,8 +2,10 @@
 
 import pytest
 
+from router.cdr.live import LiveCalls
 from router.cdr.outcome import CallFacts
 from router.cdr.reducer import finish
+from router.store.calls import JournalMark
 from tests.router.cdr.calls import AGENT1, coarse
 from tests.router.cdr.test_captures import finished, journal
 from tests.router.cdr.test_reducer_laws import sane, state_of
@@ -97,3 +99,32 @@ def test_from_every_offset(version):
             sane(facts)
         for facts in later[1:]:
             assert facts == whole[facts.linkedid]
+
+
+SHOWN = [
+    [("ringing", AGENT1), ("talking", AGENT1), ("ringing", "PJSIP/agent10"), ("talking", "PJSIP/agent10")],
+    [("ringing", "PJSIP/agent11"), ("talking", "PJSIP/agent11"), ("routing", None)],  # hears the busy tone
+    [("ringing", "PJSIP/agent2"), ("talking", "PJSIP/agent2"), ("ringing", "PJSIP/agent3")],
+    [("ringing", "PJSIP/agent4"), ("talking", "PJSIP/agent4"), ("talking", "PJSIP/agent5")],
+    [("ringing", "PJSIP/agent6"), ("talking", "PJSIP/agent6"), ("parked", None), ("talking", "PJSIP/agent7")],
+    [("ringing", "PJSIP/agent6"), ("talking", "PJSIP/agent6"), ("parked", None)],
+    [],  # busy at once, then the voicemail
+    [("ringing", AGENT1), ("talking", AGENT1)],
+]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_live_view_follows_the_caller(version):
+    """Whoever is shown, is so for longer than the few milliseconds in which the lines of one change come."""
+    shown: dict[str, list[tuple[str, str | None]]] = {}
+    table = LiveCalls()
+    before_us = 0
+    for offset, event in enumerate(journal(f"asterisk{version}-passed-on.csv")):
+        for call in table.live() if event.at_us - before_us > 10_000 else ():
+            story = shown.setdefault(call.linkedid, [])
+            told = call.stage in {"ringing", "talking", "parked"} or (story and call.stage == "routing")
+            if told and (call.stage, call.target) not in story[-1:]:
+                story.append((call.stage, call.target))
+        before_us = event.at_us
+        table.hear(event, 0, JournalMark("1", "journal", offset, event.at))
+    assert list(shown.values()) == SHOWN
