@@ -70,7 +70,8 @@ class Calls:
 
     async def written(self, request: web.Request) -> Written:
         """The stored call that the request's path names. Raises Problem 404."""
-        written = await self._calls.call(request.match_info["id"])
+        call_id = request.match_info["id"]
+        written = await self._calls.call(call_id) if call_id.isalnum() else None
         if written is None:
             raise Problem(404, "unknown-call", "no call has this id")
         return written
@@ -129,6 +130,8 @@ def wanted_by(request: web.Request) -> Wanted:
     for name in query:
         if name not in _PARAMETERS:
             raise field_problem(name, f"unknown parameter; known are {', '.join(sorted(_PARAMETERS))}")
+        if not query[name].isprintable():
+            raise field_problem(name, "has characters that no such value has")
     names: dict[str, Any] = {name: query[name] for name in FILTERS if query.get(name)}
     names |= {name: _instant(name, query[name]) for name in ("since", "until") if query.get(name)}
     chosen = replace(CallFilter(), **names)
@@ -175,6 +178,8 @@ def _cursor(text: str) -> Cursor:
     try:
         sent = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
         started_at, _, call_id = sent.partition(":")
-        return Cursor(int(started_at[:16]), call_id)
+        if call_id.isalnum():
+            return Cursor(int(started_at[:16]), call_id)
     except (ValueError, binascii.Error):
-        raise field_problem("cursor", "takes what `next` of an earlier answer was") from None
+        pass
+    raise field_problem("cursor", "takes what `next` of an earlier answer was")

@@ -38,10 +38,14 @@ class Guard:
         except web.HTTPException as error:
             response = _http_problem(error).response()
         except StoreUnavailable as error:
+            if _begun(request):
+                raise
             log.warning("admin.store_unavailable", path=request.path, reason=str(error))
             detail = "the store cannot be read just now; try again"
             response = Problem(503, "store-unavailable", detail, headers={"Retry-After": "5"}).response()
         except Exception:
+            if _begun(request):
+                raise
             instance = secrets.token_hex(8)
             log.exception("admin.failed", path=request.path, instance=instance)
             detail = "the request failed; the log has the cause"
@@ -50,6 +54,11 @@ class Guard:
             response.headers.setdefault("Cache-Control", "no-store")
             response.headers.setdefault("X-Content-Type-Options", "nosniff")
         return response
+
+
+def _begun(request: web.Request) -> bool:
+    """Whether an answer is under way: it cannot become another, its connection breaks instead."""
+    return request.writer.output_size > 0
 
 
 def caller_now() -> Caller:

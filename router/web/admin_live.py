@@ -7,6 +7,7 @@ from typing import Final
 
 from aiohttp import web
 
+from pool.database import StoreUnavailable
 from pool.instants import to_iso
 from router.live import Change, LiveView, told
 from router.users.access import Access
@@ -44,12 +45,14 @@ class Live:
         stream = asyncio.ensure_future(self._stream(view, response))
         self._streams.add(stream)
         try:
-            # Cancelled when the listener closes; a client that has gone is noticed at the next write.
-            with contextlib.suppress(asyncio.CancelledError, ConnectionError):
-                await stream
+            await asyncio.wait([stream])
         finally:
             self._streams.discard(stream)
             stream.cancel()
+        # Cancelled: the listener closes.
+        error = None if stream.cancelled() else stream.exception()
+        if error is not None and not isinstance(error, ConnectionError):
+            raise error
         return response
 
     async def close(self, _: web.Application) -> None:
@@ -65,8 +68,9 @@ class Live:
                     await response.write("".join(_event(view, change) for change in changes).encode())
                     continue
                 await response.write(b": beat\n\n")
-                if not await self._access.still(caller):
-                    return
+                with contextlib.suppress(StoreUnavailable):  # asked again at the next beat
+                    if not await self._access.still(caller):
+                        return
 
 
 def _event(view: LiveView, change: Change) -> str:

@@ -67,6 +67,8 @@ class RecordingFiles:
         raise Problem(404, "recording-not-here", f"{name} is not in [recordings] folder of this machine")
 
     async def _name(self, call_id: str) -> str:
+        if not call_id.isalnum():
+            raise Problem(404, "unknown-call", "no call has this id")
         found = (await self._recordings.of([call_id])).get(call_id)
         if found is not None:
             if found.state == "deleted":

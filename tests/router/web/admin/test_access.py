@@ -2,6 +2,7 @@
 
 import pytest
 
+from pool.database import StoreUnavailable
 from router.store.users import UserStore
 from router.users.failures import BURST
 from router.users.keys import new_key
@@ -63,9 +64,17 @@ async def test_errors_are_problems(admin: Admin) -> None:
     assert unknown.headers["Cache-Control"] == "no-store"
 
 
-async def test_a_store_that_is_gone_is_a_503(admin: Admin, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pool.database import StoreUnavailable
+async def test_a_store_that_takes_no_writes_still_answers(
+    admin: Admin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(*_: object, **__: object) -> None:
+        raise StoreUnavailable("database or disk is full")
 
+    monkeypatch.setattr(UserStore, "key_used", full)
+    assert (await admin.get("/api/v1/calls")).status == 200
+
+
+async def test_a_store_that_is_gone_is_a_503(admin: Admin, monkeypatch: pytest.MonkeyPatch) -> None:
     async def gone(*_: object, **__: object) -> None:
         raise StoreUnavailable("disk I/O error")
 

@@ -47,7 +47,8 @@ async def test_filters_choose(admin: Admin) -> None:
     [
         ("limit=0", "limit"), ("limit=x", "limit"), ("limit=%C2%B2", "limit"), ("since=yesterday", "since"),
         ("until=2026-13-01", "until"), ("cursor=%25", "cursor"), ("cursor=abc", "cursor"),
-        ("format=xml", "format"), ("calller=1", "calller"), ("since=2026-11-22T10:00:00", "since"),
+        ("cursor=MTphJWI", "cursor"), ("format=xml", "format"), ("calller=1", "calller"),
+        ("since=2026-11-22T10:00:00", "since"), ("site=a%00b", "site"),
     ],
 )  # fmt: skip
 async def test_a_wrong_parameter_is_named(admin: Admin, query: str, field: str) -> None:

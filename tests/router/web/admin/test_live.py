@@ -7,7 +7,7 @@ from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 import pytest
-from aiohttp import ClientResponse
+from aiohttp import ClientError, ClientResponse
 
 from pool.instants import now
 from router import live
@@ -119,6 +119,17 @@ async def test_a_watcher_whose_key_is_taken_back_is_sent_away(admin: Admin) -> N
         await UserStore(admin.database).remove_key(admin.keys[Role.VIEWER].key_id)
         while not watcher.answer.content.at_eof():
             await asyncio.wait_for(watcher.answer.content.readany(), 10)
+
+
+async def test_a_view_that_fails_breaks_the_stream_instead_of_seeming_idle(
+    admin: Admin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with watching(admin) as watcher:
+        await watcher.next()
+        monkeypatch.setattr(admin_live, "_event", lambda view, change: 1 / 0)
+        admin.live_calls.append(ringing("1.1"))
+        with pytest.raises(ClientError):
+            await asyncio.wait_for(watcher.answer.content.read(), 10)
 
 
 async def test_the_listener_closes_with_watchers(admin: Admin) -> None:
