@@ -72,8 +72,9 @@ async def finish(folder: Path, name: str, encoder: Encoder | None) -> Finished:
             raise NothingRecorded(name)
         stem = name.rpartition(".")[0]
         if encoder is None:
-            target = folder / f"{stem}.wav"
-            if source.path == merged:
+            target = source.path
+            if target == merged:
+                target = folder / f"{stem}.wav"
                 await asyncio.to_thread(files.put_in_place, merged, target)
             return _finished(target, "wav", source)
         await encoders.run(encoder.encoding(source.path, part, source.channels), source.seconds)

@@ -86,6 +86,17 @@ async def test_a_wav_cut_by_a_crash_is_repaired_and_told_as_it_is(bench: Bench) 
     ).items()
 
 
+@pytest.mark.parametrize("side", ["rx", "tx"])
+async def test_one_side_alone_is_better_than_nothing(bench: Bench, side: str) -> None:
+    bare(bench.folder / "1763817000.1.wav")
+    tone(bench.folder / f"1763817000.1-{side}.wav", 1)
+    call_id = await bench.call(channels=2)
+    async with bench.working():
+        found = await bench.until(call_id)
+    assert (found.name, found.seconds, found.channels) == (f"1763817000.1-{side}.wav", 1, 1)
+    assert (bench.folder / found.name).exists()
+
+
 async def test_sides_that_a_crash_cut_far_shorter_do_not_replace_the_mixed_file(bench: Bench) -> None:
     tone(bench.folder / "1763817000.1.wav", 6)
     tone(bench.folder / "1763817000.1-rx.wav", 1)
