@@ -75,9 +75,8 @@ def test_the_second_witness_fills_what_a_full_disk_lost(sandbox: Instance, tmp_p
 
 @pytest.fixture
 def without_ami(sandbox: Instance, tmp_path: Path) -> Iterator[RouterProcess]:
-    """A router that finds nobody at the AMI's port."""
-    for file in sandbox.journal_path.parent.glob(f"{sandbox.journal_path.name}*"):
-        file.unlink()
+    """A router that finds nobody at the AMI's port, beside a journal of this test alone."""
+    forget_journal(sandbox)
     router = RouterProcess(
         tmp_path,
         agi_port=sandbox.agi_port,
@@ -93,6 +92,13 @@ def without_ami(sandbox: Instance, tmp_path: Path) -> Iterator[RouterProcess]:
     router.start()
     yield router
     router.end()
+    forget_journal(sandbox)
+
+
+def forget_journal(sandbox: Instance) -> None:
+    """Asterisk opens the file for each event, so that it can be taken away at any time."""
+    for file in sandbox.journal_path.parent.glob(f"{sandbox.journal_path.name}*"):
+        file.unlink()
 
 
 def test_without_the_ami_the_journal_suffices(sandbox: Instance, without_ami: RouterProcess) -> None:
