@@ -95,7 +95,7 @@ def test_answered_call_is_attributed_recorded_and_timed_as_the_wire_saw_it(
     assert record["recording"]["seconds"] == pytest.approx(talk, abs=0.3)
     sound = samples(either.recordings / Path(record["recording"]["path"]).name)
     assert len(sound) / 8000 == pytest.approx(talk, abs=0.3)
-    assert max(sound) - min(sound) > 1000
+    assert max(map(abs, sound)) > 1000  # silence is 0; the caller's pattern may be one level throughout
     only(record["route"], by="router", late=False)
     assert record["route"]["decided_in_ms"] < 500
 
