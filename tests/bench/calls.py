@@ -69,7 +69,8 @@ class Bench:
         plain, recorded = (self.router.lease(site, VISITORS) for site in ("plain", "recorded"))
         self.router.stop()
         self._listed = {False: _with_callers(plain), True: _with_callers(recorded)}
-        self.stage = Stage(instance, [*self._variants, *(RECORDED if options.media else ())], plain)
+        others = [variant for variant in self._variants if variant is not CONSTANT]
+        self.stage = Stage(instance, [CONSTANT, *others, *(RECORDED if options.media else ())], plain)
         self.stage.prepare(self._panoramisk.port)
         self._sipp = Sipp(self.stage.enter, instance.state / "sipp", instance.sip_port)
         self._variants = [variant for variant in self._variants if variant.name not in self.stage.missing]
@@ -101,7 +102,7 @@ class Bench:
     def _warm_up(self) -> None:
         """Asterisk's thread pools grow with the first calls."""
         self.stage.set_journal(False)
-        self._calls(CONSTANT if CONSTANT in self._variants else self._variants[0], 50, 2)
+        self._calls(CONSTANT, 50, 2)
 
     def _round(self, number: int, limit: float) -> None:
         order = self._variants if number % 2 == 0 else self._variants[::-1]
