@@ -117,18 +117,19 @@ class Enricher:
         started_at = facts.started_us // 1000
         record = await self._numbers.number(number) if number else None
         kind = str(record.kind) if record else None
-        holdings = await self._holdings(facts, number, kind, started_at)
+        called_at = facts.holder_asked_at
+        holdings = await self._holdings(facts, number, kind, called_at)
         site = facts.site or _last_site(holdings) or (self._site_of(number, record) if number else None)
         rules = self._rules(site)
         earlier = await self._calls_before(site, caller["number"], started_at)
         verdict = attribute(
-            Question(number, kind, facts.extension, started_at, holdings, _tie(earlier)),
+            Question(number, kind, facts.extension, called_at, holdings, _tie(earlier)),
             rules.model,
             rules.unknown_below,
         )
         visit = None
         if verdict.chosen is not None and verdict.chosen.visit_id is not None:
-            visit = await self._history.visit_at_call(verdict.chosen.visit_id, started_at)
+            visit = await self._history.visit_at_call(verdict.chosen.visit_id, called_at)
         return self._made(
             facts,
             number=number,

@@ -122,3 +122,12 @@ def _detail(event: CelEvent) -> tuple[tuple[str, str], ...]:
 
 def _pairs(values: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     return tuple(sorted((name, value) for name, value in values.items() if value != ""))
+
+
+def holder_asked_at(started_us: int, *, coarse: bool) -> int:
+    """When a call that began at `started_us` had its number's holder, in milliseconds.
+
+    A `coarse` start, known to the second only, counts as that second's last moment: callers dial what they
+    have been shown, so a lease of the same second came first.
+    """
+    return (started_us + (MICROSECONDS - 1 if coarse else 0)) // 1000

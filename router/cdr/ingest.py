@@ -20,7 +20,7 @@ from pool.database import StoreUnavailable
 from router.cdr.facts import CallState
 from router.cdr.live import LiveCall, LiveCalls
 from router.cdr.record import Cdr
-from router.cdr.reducer import dialed, started_us
+from router.cdr.reducer import asked_at, dialed
 from router.cdr.writer import CallWriter, Finisher, Holds, IngestCounts, Pauses, Store
 from router.store.calls import JournalMark
 
@@ -181,7 +181,7 @@ class Ingest:
             number = called.number or self._e164(called.digits)
             entry.told_at = now
             if number:
-                started_at = started_us(entry.state) // 1000
+                started_at = asked_at(entry.state)
                 tellings.append(self._holds.call_active(number, called.extension, started_at, now))
         for failed in await asyncio.gather(*tellings, return_exceptions=True):
             if isinstance(failed, BaseException):

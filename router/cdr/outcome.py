@@ -4,7 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from router.cdr.facts import ATTENDED_TRANSFER, BLIND_TRANSFER, MICROSECONDS, PARK_END, PARK_START, Fact
+from router.cdr.facts import (
+    ATTENDED_TRANSFER,
+    BLIND_TRANSFER,
+    MICROSECONDS,
+    PARK_END,
+    PARK_START,
+    Fact,
+    holder_asked_at,
+)
 from router.cdr.heard import Heard
 from router.cdr.laying import endpoint_of_channel, is_channel, number_or_none
 from router.cdr.legs import Leg, Legs, seconds
@@ -63,6 +71,13 @@ class CallFacts:
     decided_in_ms: float | None
     by_router: bool
     repaired: str | None
+    start_coarse: bool = False
+    """Whether the start is known to the second only."""
+
+    @property
+    def holder_asked_at(self) -> int:
+        """When the number's holder counts as the caller, in milliseconds."""
+        return holder_asked_at(self.started_us, coarse=self.start_coarse)
 
 
 def outcome_of(heard: Heard) -> CallFacts:
@@ -96,6 +111,7 @@ def outcome_of(heard: Heard) -> CallFacts:
         decided_in_ms=decimal(route_ms) if by_router else None,
         by_router=by_router,
         repaired=_repaired(heard),
+        start_coarse=heard.caller.coarse,
     )
 
 

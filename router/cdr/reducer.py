@@ -28,6 +28,7 @@ from router.cdr.facts import (
     CallState,
     Fact,
     fact_of,
+    holder_asked_at,
     tells_ours,
 )
 from router.cdr.heard import Heard
@@ -134,6 +135,12 @@ def started_us(state: CallState) -> int:
     """When the call began, as far as was heard; microseconds."""
     known = [fact.at_us for fact in state.facts if fact.kind not in {CUT, RECORDING}]
     return min(known, default=epoch(state.linkedid) * MICROSECONDS)
+
+
+def asked_at(state: CallState) -> int:
+    """As `CallFacts.holder_asked_at`, of a call that is not finished yet; milliseconds."""
+    began_us = started_us(state)
+    return holder_asked_at(began_us, coarse=began_us % MICROSECONDS == 0)
 
 
 def recording_to_measure(state: CallState) -> str | None:

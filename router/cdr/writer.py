@@ -176,7 +176,9 @@ class CallWriter:
     async def _tell_ended(self, call: FinishedCall, now: int) -> None:
         number = call.cdr["number"]
         if number is not None:
-            started_at, ended_at = call.row["started_at"], call.row["ended_at"]
+            started_at = call.facts.holder_asked_at
+            # A call of a moment, told to the second, would end before it began.
+            ended_at = max(started_at, call.row["ended_at"])
             await self._holds.call_ended(number, call.facts.extension, started_at, ended_at, now)
 
     def hold_failed(self, error: BaseException) -> None:
