@@ -128,7 +128,7 @@ class CallsRole:
             counter("calls_repaired", "Calls whose end had to be worked out", counts.repaired),
             counter("calls_unattributed", "Calls with the match `none`", counts.unattributed),
             counter("ingest_store_failures", "Times that the store could not be used", counts.store_failures),
-            gauge("calls_live", "Calls going on", len(self.ingest.live())),
+            gauge("calls_live", "Calls going on", len(self.ingest.linkedids())),
             gauge("calls_waiting", "Finished calls that are not stored yet", self.ingest.waiting),
             gauge("journal_lag_seconds", "How late the journal is read", counts.lag_seconds),
             *self.recordings.figures(),

@@ -26,7 +26,7 @@ from router.web.admin import Check, Readiness
 log = structlog.get_logger(__name__)
 
 LOOK_SECONDS: Final = 2.0
-SYNC_SECONDS: Final = 10.0
+SYNC_SECONDS: Final = 5.0
 WITNESS_EVENTS: Final = "call,system"
 WITNESS_STAYS_SECONDS: Final = 60.0
 LEAST_DISK_BYTES: Final = 64 * 1024 * 1024
@@ -110,7 +110,7 @@ class Switch:
         sync_at = loop.time()
         while True:
             try:
-                if loop.time() >= sync_at or self._ingest.live():
+                if loop.time() >= sync_at:
                     await self._sync(connection)
                     sync_at = loop.time() + SYNC_SECONDS
                 await self._turn_witness(connection, self._reason())
@@ -124,7 +124,7 @@ class Switch:
         channels = await connection.live_channels()
         self._ingest.switch_live([channel.linkedid for channel in channels], at)
         self._holds.keep({channel.linkedid for channel in channels})
-        heard = {call.linkedid for call in self._ingest.live()}
+        heard = self._ingest.linkedids()
         seen_at = asyncio.get_running_loop().time()
         ours = {channel.linkedid for channel in channels if channel.context.startswith(OUR_CONTEXTS)}
         self._unheard = {name: self._unheard.get(name, seen_at) for name in ours - heard}

@@ -240,6 +240,12 @@ class LiveCalls:
             if entry.told_at is None or now - entry.told_at >= every_ms:
                 yield entry
 
+    def linkedids(self) -> frozenset[str]:
+        """The calls that are going on, by name."""
+        return frozenset(
+            name for name, entry in self._entries.items() if entry.state.ours and not entry.taken
+        )
+
     def live(self) -> list[LiveCall]:
         """The calls that are going on, the oldest first."""
         return [

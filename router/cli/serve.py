@@ -10,6 +10,7 @@ import click
 
 from pool.database import open_database
 from router.cli.session import configuration, missing_secrets
+from router.collector import calm_collector
 from router.config.live import LiveConfig
 from router.log import set_up_logging
 from router.service import Role, Service
@@ -26,7 +27,9 @@ def serve(path: Path, role: str) -> None:
 
     async def run() -> None:
         database = await open_database(config.storage.url)
-        await Service(live, Role(role), database).run()
+        service = Service(live, Role(role), database)
+        calm_collector()
+        await service.run()
 
     problems = missing_secrets(config) if role != Role.WEB else []
     if problems:

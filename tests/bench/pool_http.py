@@ -30,6 +30,7 @@ from pool.ids import new_id
 from pool.instants import now
 from pool.leases import LeaseWish, SlotWish
 from pool.service import Pool
+from router.collector import calm_collector
 
 HOST = "127.0.0.1"
 PATHS = ("/constant", "/lease")
@@ -68,6 +69,7 @@ async def serve(url: str, numbers: int, pipe: Connection) -> None:
     await runner.setup()
     site = web.TCPSite(runner, HOST, 0)
     await site.start()
+    calm_collector()
     pipe.send(runner.addresses[0][1])
     while not await asyncio.to_thread(pipe.poll, 1):
         pass
