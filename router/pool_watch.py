@@ -16,7 +16,6 @@ from pool.service import Pool
 from router.config import Config, Site
 from router.config.live import LiveConfig
 from router.metrics import counter
-from router.routing.route import pools_of
 
 log = structlog.get_logger(__name__)
 
@@ -132,7 +131,7 @@ def alerts(config: Config, found: Sequence[Pressure]) -> Iterator[Alert]:
 
 
 def _pressure(site: Site, status: PoolStatus) -> Pressure:
-    pools = pools_of(site)
+    pools = site.pools
     states = [counts for (pool, _), counts in status.states.items() if pool in pools]
     numbers = sum(sum(counts.values()) for counts in states)
     taken = numbers - sum(counts.get("free", 0) for counts in states)

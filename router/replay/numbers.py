@@ -7,7 +7,6 @@ import phonenumbers
 
 from pool.e164 import BadNumber, e164
 from router.config import Config, Site
-from router.routing.route import pools_of
 
 FEWEST_VARIED = 3
 MOST_VARIED = 7
@@ -27,7 +26,7 @@ def invented(config: Config, sites: list[Site], wanted: int) -> dict[str, list[s
     taken |= {slot.main_number for site in config.site for slot in site.number_slot}
     found: dict[str, list[str]] = {}
     for site in sites:
-        for pool in sorted(pools_of(site) - set(found)):
+        for pool in sorted(site.pools - set(found)):
             numbers = list(islice(_free(site.main_number, config.asterisk.country, taken), wanted))
             if len(numbers) < wanted:
                 raise TooFewNumbers(f"only {len(numbers)} numbers like {site.main_number} can be invented")

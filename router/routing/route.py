@@ -144,11 +144,6 @@ def site_of(config: Config, number: str, record: DialedNumber | None) -> tuple[S
     return place
 
 
-def pools_of(site: Site) -> frozenset[str]:
-    """The names of the pools that a site's visits are served from."""
-    return site.pools
-
-
 def _slot_of(site: Site, pool: str) -> str | None:
     """A slot with a pool of its own is told by the number's pool."""
     if pool == site.pool:
