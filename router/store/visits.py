@@ -1,5 +1,6 @@
 """Visitors, visits and page views in the store."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
@@ -68,15 +69,16 @@ class VisitStore:
         """Stores visitors, visits and first page views; a revived lease goes on with its old visit."""
         fresh = [(lease, arrival) for lease, arrival in arrivals if not lease.revived]
         if fresh:
-            # One order everywhere: two routers' transactions may wait for one another, but never in a ring.
-            visitors = sorted(_visitor_row(*pair) for pair in fresh)
-            await transaction.run(self._queries.upsert_visitors, rows=_json(visitors))
-            visits = [_visit_row(*pair) for pair in fresh]
-            await transaction.run(self._queries.add_visits, rows=_json(visits))
+            await self._write_visits(transaction, fresh)
         if len(fresh) < len(arrivals):
             touched = sorted(
                 (
-                    {"visit_id": lease.visit_id, "visitor_id": lease.visitor_id, "at": arrival.at}
+                    {
+                        "visit_id": lease.visit_id,
+                        "site": arrival.site,
+                        "visitor_id": lease.visitor_id,
+                        "at": arrival.at,
+                    }
                     for lease, arrival in arrivals
                     if lease.revived
                 ),
@@ -92,6 +94,24 @@ class VisitStore:
             ),
         )
 
+    async def _write_visits(self, transaction: Transaction, begun: Sequence[tuple[Lease, Arrival]]) -> None:
+        """Visits that begin, in the order in which they do, and their visitors' counts."""
+        counts: Counter[tuple[str, str]] = Counter()
+        first: dict[tuple[str, str], list[str | int]] = {}
+        for lease, arrival in begun:
+            visitor = arrival.site, lease.visitor_id
+            counts[visitor] += 1
+            first.setdefault(visitor, _visitor_row(lease, arrival))
+        # One order everywhere: two routers' transactions may wait for one another, but never in a ring.
+        visitors = [[*first[visitor], counts[visitor]] for visitor in sorted(first)]
+        await transaction.run(self._queries.upsert_visitors, rows=_json(visitors))
+        visits = []
+        for lease, arrival in begun:
+            visitor = arrival.site, lease.visitor_id
+            counts[visitor] -= 1
+            visits.append([*_visit_row(lease, arrival), counts[visitor]])
+        await transaction.run(self._queries.add_visits, rows=_json(visits))
+
     async def add_page_view(self, visit_id: str, at: int, url: str, title: str) -> None:
         """Stores one more page of a visit, durably; texts are cleaned here. Raises StoreUnavailable."""
         view = PageView(visit_id, at, cleaned(url, URL_CAP), cleaned(title, TEXT_CAP))
@@ -101,9 +121,9 @@ class VisitStore:
         """The visit's row (columns as in 0001_visits.sql), or None."""
         return await self._database.one(self._queries.visit_by_id, visit_id=visit_id)
 
-    async def visitor(self, visitor_id: str) -> Row | None:
-        """The visitor's row, or None."""
-        return await self._database.one(self._queries.visitor_by_id, visitor_id=visitor_id)
+    async def visitor(self, site: str, visitor_id: str) -> Row | None:
+        """The row of a site's visitor, or None."""
+        return await self._database.one(self._queries.visitor_by_id, site=site, visitor_id=visitor_id)
 
     async def page_views(self, visit_id: str) -> list[Row]:
         """The visit's pages (at, url, title), first seen first."""
@@ -121,13 +141,13 @@ class VisitStore:
         await transaction.run(self._queries.add_page_views, rows=_json(rows))
 
 
-def _by_visitor(row: Mapping[str, object]) -> str:
-    return str(row["visitor_id"])
+def _by_visitor(row: Mapping[str, object]) -> tuple[str, str]:
+    return str(row["site"]), str(row["visitor_id"])
 
 
 def _visitor_row(lease: Lease, arrival: Arrival) -> list[str | int]:
     found = arrival.attribution
-    return [lease.visitor_id, arrival.site, arrival.at, found.source, found.medium, found.campaign]
+    return [arrival.site, lease.visitor_id, arrival.at, found.source, found.medium, found.campaign]
 
 
 def _visit_row(lease: Lease, arrival: Arrival) -> list[str | int]:

@@ -37,7 +37,7 @@ async def test_visits_of_one_visitor_are_counted_and_told_apart(database: Databa
     second = await store.visit(later.visit_id)
     assert second is not None
     assert (second["source"], second["visit_count"]) == ("(direct)", 2)
-    visitor = await store.visitor("v1")
+    visitor = await store.visitor("shop", "v1")
     assert visitor is not None
     assert (visitor["visit_count"], visitor["first_source"], visitor["first_at"]) == (2, "google", AT)
     assert visitor["last_seen_at"] == AT + 86_400_000

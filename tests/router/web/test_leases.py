@@ -54,7 +54,7 @@ async def test_a_visit_is_leased_a_number_and_stored_with_its_story(web: Web) ->
         "https://www.google.com/",
         "127.0.0.1",
     )
-    visitor = await web.visits.visitor(given["visitor_id"])
+    visitor = await web.visits.visitor("plumber", given["visitor_id"])
     assert visitor is not None
     assert (visitor["first_source"], visitor["visit_count"]) == ("google", 1)
     assert [(row["url"], row["title"]) for row in await web.visits.page_views(view.visit_id)] == [
@@ -94,7 +94,7 @@ async def test_a_later_visit_counts_and_keeps_the_first_source(web: Web) -> None
     visit = await web.visits.visit(view.visit_id)
     assert visit is not None
     assert (visit["visit_count"], visit["source"]) == (2, "(direct)")
-    visitor = await web.visits.visitor(first["visitor_id"])
+    visitor = await web.visits.visitor("plumber", first["visitor_id"])
     assert visitor is not None
     assert (visitor["visit_count"], visitor["first_source"], visitor["first_campaign"]) == (
         2,

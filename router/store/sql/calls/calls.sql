@@ -55,7 +55,7 @@ SELECT v.visit_id, v.visitor_id, v.channel, v.source, v.medium, v.campaign, v.te
        (SELECT p.url FROM page_view p WHERE p.visit_id = v.visit_id AND p.at <= :at
         ORDER BY p.at DESC LIMIT 1) AS page_called_from
 FROM visit v
-LEFT JOIN visitor w ON w.visitor_id = v.visitor_id
+LEFT JOIN visitor w ON w.site = v.site AND w.visitor_id = v.visitor_id
 WHERE v.visit_id = :visit_id;
 
 -- name: call_by_id(call_id)^

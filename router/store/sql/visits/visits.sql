@@ -2,19 +2,24 @@
 -- Rows come as one JSON array: a batch of any size is one statement, and SQLite runs it without Python's lock.
 
 -- name: upsert_visitors(rows)!
--- rows: [[visitor_id, site, at, source, medium, campaign], …]. One more visit of each visitor, known or not.
-INSERT INTO visitor (visitor_id, site, first_seen_at, last_seen_at, visit_count,
+-- rows: [[site, visitor_id, at, source, medium, campaign, visits], …]: so many more visits of each visitor, known
+-- or not, the earliest of them at that instant with that source. Each visitor once.
+INSERT INTO visitor (site, visitor_id, first_seen_at, last_seen_at, visit_count,
                      first_source, first_medium, first_campaign, first_at)
-SELECT one.value ->> 0, one.value ->> 1, CAST(one.value ->> 2 AS BIGINT), CAST(one.value ->> 2 AS BIGINT), 1,
+SELECT one.value ->> 0, one.value ->> 1, CAST(one.value ->> 2 AS BIGINT), CAST(one.value ->> 2 AS BIGINT),
+       CAST(one.value ->> 6 AS BIGINT),
        one.value ->> 3, one.value ->> 4, one.value ->> 5, CAST(one.value ->> 2 AS BIGINT)
 FROM /*sqlite json_each(:rows) *//*postgresql json_array_elements(:rows::json) */ AS one
 WHERE true
-ON CONFLICT (visitor_id) DO UPDATE
-SET last_seen_at = excluded.last_seen_at, visit_count = visitor.visit_count + 1;
+ON CONFLICT (site, visitor_id) DO UPDATE
+SET last_seen_at = CASE WHEN excluded.last_seen_at > visitor.last_seen_at
+                        THEN excluded.last_seen_at ELSE visitor.last_seen_at END,
+    visit_count = visitor.visit_count + excluded.visit_count;
 
 -- name: add_visits(rows)!
 -- rows: visits that have just begun, [[visit_id, site, visitor_id, at, channel, …], …] in the order of the
--- columns below. Their visitors are written already.
+-- columns below, and last how many later visits of the same visitor are among them. Their visitors are written
+-- already.
 INSERT INTO visit (visit_id, site, visitor_id, started_at, last_seen_at, channel, source, medium, campaign,
                    term, content, referrer, landing_page, click_ids, ga_client_id, ga_session_id,
                    metrica_client_id, ip, region, city, browser, os, device, language, screen, params,
@@ -24,15 +29,17 @@ SELECT one.value ->> 0, one.value ->> 1, one.value ->> 2,
        one.value ->> 4, one.value ->> 5, one.value ->> 6, one.value ->> 7, one.value ->> 8, one.value ->> 9, one.value ->> 10, one.value ->> 11,
        one.value ->> 12, one.value ->> 13, one.value ->> 14, one.value ->> 15, one.value ->> 16, one.value ->> 17, one.value ->> 18, one.value ->> 19,
        one.value ->> 20, one.value ->> 21, one.value ->> 22, one.value ->> 23, one.value ->> 24,
-       (SELECT visit_count FROM visitor WHERE visitor.visitor_id = one.value ->> 2)
+       (SELECT visit_count - CAST(one.value ->> 25 AS BIGINT) FROM visitor
+        WHERE visitor.site = one.value ->> 1 AND visitor.visitor_id = one.value ->> 2)
 FROM /*sqlite json_each(:rows) *//*postgresql json_array_elements(:rows::json) */ AS one;
 
 -- name: touch_visit(at, visit_id)*!
 -- The visit goes on.
 UPDATE visit SET last_seen_at = :at WHERE visit_id = :visit_id AND last_seen_at < :at;
 
--- name: touch_visitor(at, visitor_id)*!
-UPDATE visitor SET last_seen_at = :at WHERE visitor_id = :visitor_id AND last_seen_at < :at;
+-- name: touch_visitor(at, site, visitor_id)*!
+UPDATE visitor SET last_seen_at = :at
+WHERE site = :site AND visitor_id = :visitor_id AND last_seen_at < :at;
 
 -- name: add_page_views(rows)!
 -- rows: [[visit_id, at, url_hash, url, title], …]
@@ -49,11 +56,11 @@ SELECT visit_id, site, visitor_id, started_at, last_seen_at, channel, source, me
 FROM visit
 WHERE visit_id = :visit_id;
 
--- name: visitor_by_id(visitor_id)^
-SELECT visitor_id, site, first_seen_at, last_seen_at, visit_count,
+-- name: visitor_by_id(site, visitor_id)^
+SELECT site, visitor_id, first_seen_at, last_seen_at, visit_count,
        first_source, first_medium, first_campaign, first_at
 FROM visitor
-WHERE visitor_id = :visitor_id;
+WHERE site = :site AND visitor_id = :visitor_id;
 
 -- name: page_views(visit_id)
 SELECT at, url, title
