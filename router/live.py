@@ -8,12 +8,33 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
+
+from typing_extensions import TypedDict
 
 from pool.instants import to_iso
-from router.cdr.live import LiveCall
+from router.cdr.live import LiveCall, Stage
+from router.schema import Iso, Seconds
 
 LOOK_SECONDS: Final = 0.5
+
+
+class LiveEntry(TypedDict):
+    """A call that is going on. `agent` rings or talks; `hold` is null where that is not known."""
+
+    switch: str
+    linkedid: str
+    site: str | None
+    number: str | None
+    caller: str | None
+    state: Stage
+    agent: str | None
+    channel: str | None
+    hold: bool | None
+    started_at: Iso
+    answered_at: Iso | None
+    seconds: Seconds
+    talk_seconds: Seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +45,7 @@ class Shown:
     channel: str | None
     hold: bool | None
 
-    def entry(self, switch: str, at: int) -> dict[str, Any]:
+    def entry(self, switch: str, at: int) -> LiveEntry:
         """The call as JSON at an instant."""
         call = self.call
         return {

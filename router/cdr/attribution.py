@@ -1,11 +1,14 @@
 """What caused a call, as the CDR tells it: the visit that was chosen, or why there is none."""
 
 import json
-from typing import TypedDict
+from typing import NotRequired
+
+from typing_extensions import TypedDict
 
 from pool.database import Row
 from pool.instants import to_iso
 from router.attribution.call import Verdict
+from router.schema import Count, Id, Iso
 
 
 class First(TypedDict):
@@ -14,7 +17,7 @@ class First(TypedDict):
     source: str | None
     medium: str | None
     campaign: str | None
-    at: str | None
+    at: Iso | None
 
 
 class Ga(TypedDict):
@@ -24,11 +27,11 @@ class Ga(TypedDict):
     session_id: str | None
 
 
-class Attribution(TypedDict, total=False):
+class Attribution(TypedDict):
     """What caused the call. `unknown` is there only when no visit is: it says why."""
 
-    visit_id: str | None
-    visitor_id: str | None
+    visit_id: Id | None
+    visitor_id: Id | None
     channel: str | None
     source: str | None
     medium: str | None
@@ -47,9 +50,9 @@ class Attribution(TypedDict, total=False):
     browser: str | None
     os: str | None
     device: str | None
-    visit_count: int | None
+    visit_count: Count | None
     first: First
-    unknown: str
+    unknown: NotRequired[str]
 
 
 def attribution_of(verdict: Verdict, visit: Row | None, channel: str | None) -> Attribution:

@@ -1,6 +1,6 @@
 """What a call came to: result, times, who hung up, recording. Pure; `router.cdr.reducer` states the rules."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -21,6 +21,7 @@ from router.cdr.timeline import length
 
 Result = Literal["answered", "missed", "busy", "cancelled", "failed", "blocked", "voicemail"]
 Party = Literal["caller", "agent", "system"]
+TransferKind = Literal["blind", "attended", "park", "unpark"]
 
 WAV_HEADER_BYTES: Final = 44
 # MixMonitor's "wav": 16-bit linear at 8 kHz.
@@ -31,7 +32,7 @@ WAV_BYTES_PER_SECOND: Final = 16_000
 class Transfer:
     """The call was passed on: `kind` blind, attended, park, unpark; `to` an extension, target or place."""
 
-    kind: str
+    kind: TransferKind
     at_us: int
     to: str
 
@@ -215,7 +216,7 @@ def transfers_of(facts: Sequence[Fact]) -> list[Transfer]:
     return sorted(seen.values(), key=lambda transfer: (transfer.at_us, _KINDS.index(transfer.kind)))
 
 
-_TRANSFERS: Final = {
+_TRANSFERS: Final[Mapping[str, tuple[TransferKind, tuple[str, ...]]]] = {
     BLIND_TRANSFER: ("blind", ("extension",)),
     ATTENDED_TRANSFER: ("attended", ("transfer_target_channel_name", "channel2_name")),
     PARK_START: ("park", ("parking_lot",)),

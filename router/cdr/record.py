@@ -4,40 +4,44 @@ Instants are ISO-8601 with milliseconds and Z, durations seconds with millisecon
 """
 
 import json
-from typing import Any, TypedDict
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+from typing_extensions import TypedDict
 
 from pool.instants import to_iso
-from router.attribution.call import Candidate, Verdict
+from router.attribution.call import Candidate, Match, Verdict
 from router.cdr.attribution import Attribution
-from router.cdr.legs import Leg
-from router.cdr.outcome import CallFacts
+from router.cdr.legs import Leg, LegResult
+from router.cdr.outcome import CallFacts, Party, Result, TransferKind
+from router.schema import Count, Id, Iso, Seconds, Share
 
 
 class Caller(TypedDict):
-    """Who called. `number` is E.164, or as it was sent where that is no number; None: withheld."""
+    """Who called. `number` is E.164, or as it was sent where that is no number; null: withheld."""
 
-    number: str | None
+    number: Annotated[str, Field(examples=["+447700900123"])] | None
     name: str | None
     region: str | None
 
 
 class LegEntry(TypedDict):
-    """One attempt to reach one target."""
+    """One attempt to reach one target. `cause` is Q.850; a `step` of null came in by a transfer."""
 
-    step: int | None
+    step: Count | None
     target: str
-    result: str
+    result: LegResult
     sip_status: int | None
     cause: int | None
-    ring_seconds: float
-    talk_seconds: float
+    ring_seconds: Seconds
+    talk_seconds: Seconds
 
 
 class TransferEntry(TypedDict):
     """The call was passed on."""
 
-    kind: str
-    at: str
+    kind: TransferKind
+    at: Iso
     to: str
 
 
@@ -45,59 +49,64 @@ class RecordingEntry(TypedDict):
     """What was recorded, and where the PBX keeps it."""
 
     path: str
-    seconds: float
-    channels: int
-    bytes: int
+    seconds: Seconds
+    channels: Count
+    bytes: Count
 
 
 class CandidateEntry(TypedDict):
     """One who may have called; a `visit_id` of null is "none of them"."""
 
-    visit_id: str | None
-    visitor_id: str | None
-    match: str
-    held_from: str | None
-    held_until: str | None
-    probability: float
+    visit_id: Id | None
+    visitor_id: Id | None
+    match: Match
+    held_from: Iso | None
+    held_until: Iso | None
+    probability: Share
 
 
 class Route(TypedDict):
     """How the call was routed. `late`: worked out afterwards, the router having been away."""
 
-    decided_in_ms: float | None
-    by: str
+    decided_in_ms: Annotated[float, Field(json_schema_extra={"minimum": 0})] | None
+    by: Literal["router", "fallback"]
     late: bool
 
 
-class Cdr(TypedDict):
-    """The whole record."""
+class CallFields(TypedDict):
+    """What is told of a finished call, but its recording."""
 
-    id: str
+    id: Id
     switch: str
     linkedid: str
     site: str | None
-    number: str | None
+    number: Annotated[str, Field(examples=["+442079460123"])] | None
     extension: str | None
     caller: Caller
-    started_at: str
-    answered_at: str | None
-    ended_at: str
-    ring_seconds: float
-    talk_seconds: float
-    result: str
+    started_at: Iso
+    answered_at: Iso | None
+    ended_at: Iso
+    ring_seconds: Seconds
+    talk_seconds: Seconds
+    result: Result
     answered_by: str | None
-    hung_up_by: str
+    hung_up_by: Party
     legs: list[LegEntry]
     transfers: list[TransferEntry]
-    recording: RecordingEntry | None
     qualified: bool
     first_call: bool | None
-    match: str
-    confidence: float
+    match: Match
+    confidence: Share
     candidates: list[CandidateEntry]
     attribution: Attribution
     route: Route
     repaired: str | None
+
+
+class Cdr(CallFields):
+    """The record of a finished call, as it was written when the call ended."""
+
+    recording: RecordingEntry | None
 
 
 def cdr_of(

@@ -2,9 +2,33 @@
 
 import json
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, Literal
 
+from typing_extensions import TypedDict
+
+from router.cdr.record import CallFields
+from router.recordings.encoders import Format
+from router.schema import Count, Seconds
 from router.store.recordings import Recording
+
+
+class RecordingNow(TypedDict):
+    """A recording as it is now. `url` and `path` are null when there is no file, `reason` then says why."""
+
+    state: Literal["due", "ready", "kept", "missing", "deleted"]
+    format: Format
+    path: str | None
+    seconds: Seconds
+    channels: Count
+    bytes: Count
+    reason: str | None
+    url: str | None
+
+
+class Call(CallFields):
+    """The record of a finished call, with its recording as it is now."""
+
+    recording: RecordingNow | None
 
 
 def with_recording(record: dict[str, Any], found: Recording | None) -> dict[str, Any]:

@@ -1,13 +1,14 @@
 """The admin listener: health and figures for anybody who reaches it, the API for those who have a key."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
+from typing_extensions import TypedDict
 
 from pool.database import Database
 from pool.service import Pool
@@ -21,6 +22,8 @@ from router.web.admin_guard import Guard
 from router.web.admin_live import Live
 from router.web.admin_pools import Pools
 from router.web.admin_recording import RecordingFiles
+from router.web.openapi.document import Listener, Served
+from router.web.openapi.operation import JSON, Answer, Text, described
 
 
 class Readiness(NamedTuple):
@@ -29,6 +32,52 @@ class Readiness(NamedTuple):
     ready: bool
     detail: str
 
+
+class Alive(TypedDict):
+    """The process answers."""
+
+    status: Literal["alive"]
+
+
+class PartState(TypedDict):
+    """One part: `detail` says what is wrong, or what it is doing."""
+
+    ready: bool
+    detail: str
+
+
+class Ready(TypedDict):
+    """Whether all parts are ready."""
+
+    ready: bool
+    parts: dict[str, PartState]
+
+
+LISTENER: Final = Listener(
+    "Leaseline, admin listener",
+    "Calls, recordings, pools and health. Keep it off the internet, or behind a TLS proxy.",
+    {
+        "calls": "Finished calls, their recordings, and the calls that are going on.",
+        "pools": "How the numbers stand.",
+        "health": "For those who watch over the process.",
+        "description": "This document.",
+    },
+    {
+        401: ["unauthorized"],
+        429: ["too-many-requests"],
+        500: ["internal"],
+        503: ["store-unavailable"],
+    },
+    {
+        "key": {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "ll_…_…",
+            "description": "An API key: `leaseline user key NAME` makes one.",
+        }
+    },
+)
+_METRICS: Final = Answer(content={"text/plain": Text("Prometheus' text format.")})
 
 Check = Callable[[], Readiness]
 Figures = Callable[[], Sequence[Metric]]
@@ -57,6 +106,7 @@ def admin_app(checks: Mapping[str, Check], figures: Sequence[Figures], parts: Pa
     access = Access(UserStore(parts.database), TrustedProxies(parts.live.current.http.trusted_proxies))
     application = web.Application(middlewares=[Guard(access).guard])
     _add_health(application, checks, figures)
+    Served(LISTENER).add_to(application)
     calls, live = Calls(parts.database), Live(parts.view, access)
     router = application.router
     router.add_get("/api/v1/calls", calls.list_calls)
@@ -77,10 +127,14 @@ def _add_health(
     registry = CollectorRegistry()
     registry.register(_Collected(figures))
 
+    @described("health", answers={200: JSON(Alive)}, security="open")
     async def healthz(_: web.Request) -> web.Response:
+        """Whether the process lives."""
         return web.json_response({"status": "alive"})
 
+    @described("health", answers={200: JSON(Ready), 503: JSON(Ready)}, security="open")
     async def readyz(_: web.Request) -> web.Response:
+        """Whether each part is ready; 503 while one is not."""
         states = {name: check() for name, check in checks.items()}
         ready = all(state.ready for state in states.values())
         body = {
@@ -89,7 +143,9 @@ def _add_health(
         }
         return web.json_response(body, status=200 if ready else 503)
 
+    @described("health", answers={200: _METRICS}, security="open")
     async def metrics(_: web.Request) -> web.Response:
+        """Figures for Prometheus."""
         return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     application.router.add_get("/healthz", healthz)

@@ -6,21 +6,31 @@ import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple
+from typing import Annotated, Any, Final, Literal, NamedTuple, get_args
 
 import structlog
 from aiohttp import web
+from pydantic import Field
+from typing_extensions import TypedDict
 
 from pool.database import Database, StoreUnavailable
 from pool.instants import from_iso
+from router.attribution.call import Match
 from router.cdr.flat import COLUMNS, flat
-from router.recordings.answer import line_with_recording
+from router.cdr.outcome import Result
+from router.recordings.answer import Call, line_with_recording
+from router.schema import CONTROL, Moment, Word
 from router.spreadsheet import csv_lines
 from router.store.calls import CallFilter, CallStore, Cursor, Written
 from router.store.recordings import RecordingStore
+from router.web.openapi.operation import JSON, Answer, Parameter, Text, described
 from router.web.problems import Problem, field_problem
 
 log = structlog.get_logger(__name__)
+
+Limit = Annotated[int, Field(ge=1, lt=10**9)]
+Cursored = Annotated[str, Field(pattern="^[A-Za-z0-9_-]+$")]
+Form = Literal["json", "csv", "ndjson"]
 
 PAGE: Final = 100
 MOST_IN_PAGE: Final = 1_000
@@ -32,6 +42,31 @@ TYPES: Final[Mapping[str, str]] = {
 }
 FILTERS: Final = ("site", "number", "caller", "result", "match", "channel", "source")
 _PARAMETERS: Final = frozenset({*FILTERS, "since", "until", "limit", "cursor", "format"})
+_CHOICES: Final[Mapping[str, tuple[str, ...]]] = {"result": get_args(Result), "match": get_args(Match)}
+
+CALL_ID: Final = Parameter("id", str, "The call's `id`.", "01935400a4d2a1b2c3d4e5f60718293a4b5")
+_QUERY: Final = (
+    Parameter("site", Word, "The site's key.", "plumber"),
+    Parameter("number", Word, "The number that was called, E.164.", "+442079460123"),
+    Parameter("caller", Word, "Who called, E.164.", "+447700900123"),
+    Parameter("result", Result),
+    Parameter("match", Match),
+    Parameter("channel", Word, "The channel that caused the call.", "Google Ads"),
+    Parameter("source", Word, example="google"),
+    Parameter("since", Moment, "Started then or later."),
+    Parameter("until", Moment, "Started before."),
+    Parameter("limit", Limit, f"JSON: calls in a page, {PAGE} if not given, {MOST_IN_PAGE:,} at most. "
+              "Else: so many in all.", 100),
+    Parameter("cursor", Cursored, "`next` of the page before."),
+    Parameter("format", Form, "Else by `Accept`."),
+)  # fmt: skip
+
+
+class CallPage(TypedDict):
+    """Calls, the latest first. `next` is the `cursor` of the next page; null: this is the last."""
+
+    calls: list[Call]
+    next: str | None
 
 
 class Wanted(NamedTuple):
@@ -50,6 +85,21 @@ class Calls:
         self._calls = CallStore(database)
         self._recordings = RecordingStore(database)
 
+    @described(
+        "calls",
+        query=_QUERY,
+        answers={
+            200: Answer(
+                "A page of calls; or all of them as one stream, which breaks if it cannot be finished.",
+                {
+                    TYPES["json"]: CallPage,
+                    TYPES["csv"]: Text(f"With a header: {', '.join(COLUMNS)}"),
+                    TYPES["ndjson"]: Text("One call a line.", {"x-line": Call}),
+                },
+            )
+        },
+        problems={400: ["invalid-request"]},
+    )
     async def list_calls(self, request: web.Request) -> web.StreamResponse:
         """The calls, the latest first."""
         wanted = wanted_by(request)
@@ -61,6 +111,7 @@ class Calls:
         body = f'{{"calls":[{",".join(records)}],"next":{after}}}'
         return web.Response(text=body, content_type=TYPES["json"])
 
+    @described("calls", path=[CALL_ID], answers={200: JSON(Call)}, problems={404: ["unknown-call"]})
     async def one_call(self, request: web.Request) -> web.Response:
         """One call."""
         written = await self.written(request)
@@ -130,8 +181,10 @@ def wanted_by(request: web.Request) -> Wanted:
     for name in query:
         if name not in _PARAMETERS:
             raise field_problem(name, f"unknown parameter; known are {', '.join(sorted(_PARAMETERS))}")
-        if not query[name].isprintable():
+        if CONTROL.search(query[name]):
             raise field_problem(name, "has characters that no such value has")
+        if name in _CHOICES and query[name] not in ("", *_CHOICES[name]):
+            raise field_problem(name, f"takes {', '.join(_CHOICES[name])}")
     names: dict[str, Any] = {name: query[name] for name in FILTERS if query.get(name)}
     names |= {name: _instant(name, query[name]) for name in ("since", "until") if query.get(name)}
     chosen = replace(CallFilter(), **names)

@@ -6,16 +6,39 @@ import json
 from typing import Final
 
 from aiohttp import web
+from typing_extensions import TypedDict
 
 from pool.database import StoreUnavailable
 from pool.instants import to_iso
-from router.live import Change, LiveView, told
+from router.live import Change, LiveEntry, LiveView, told
+from router.schema import Iso
 from router.users.access import Access
 from router.web.admin_guard import caller_now
+from router.web.openapi.operation import Answer, Text, described
 from router.web.problems import Problem
 
 BEAT_SECONDS: Final = 15.0
 MOST_WATCHERS: Final = 100
+
+
+class LiveSnapshot(TypedDict):
+    """The data of `snapshot`. `catching_up`: calls may be missing, another snapshot follows."""
+
+    at: Iso
+    catching_up: bool
+    calls: list[LiveEntry]
+
+
+class LiveChange(LiveEntry):
+    """The data of `call` and `ended`: the whole call, until `at`."""
+
+    at: Iso
+
+
+_EVENTS: Final = Text(
+    "Server-sent events: `snapshot`, then `call` and `ended` as they come, and a comment when nothing does.",
+    {"x-event-snapshot": LiveSnapshot, "x-event-call": LiveChange, "x-event-ended": LiveChange},
+)
 
 
 class Live:
@@ -26,8 +49,13 @@ class Live:
         self._access = access
         self._streams: set[asyncio.Task[None]] = set()
 
+    @described(
+        "calls",
+        answers={200: Answer(content={"text/event-stream": _EVENTS})},
+        problems={404: ["live-not-here"], 503: ["too-many-watchers"]},
+    )
     async def watch(self, request: web.Request) -> web.StreamResponse:
-        """A `snapshot`, then `call` and `ended` as they come, and a comment when nothing does."""
+        """The calls that are going on, as server-sent events."""
         view = self._view
         if view is None:
             detail = "this process has not the calls role: ask the router beside the PBX"

@@ -1,11 +1,51 @@
 """`GET /api/v1/pools`: how the numbers stand."""
 
+from typing import Required
+
 from aiohttp import web
+from typing_extensions import TypedDict
 
 from pool.instants import HOUR, now, to_iso
 from pool.service import Pool
+from router.schema import Count, Iso, Share
+from router.web.openapi.operation import JSON, described
 
 HOURS = 24
+
+
+class NumberStates(TypedDict, total=False):
+    """Dynamic numbers of a pool by state. The site null is the base."""
+
+    pool: Required[str]
+    site: Required[str | None]
+    free: Count
+    live: Count
+    frozen: Count
+    resting: Count
+
+
+class Served(TypedDict, total=False):
+    """What the slots of visits were served, by where the number came from."""
+
+    pool: Required[str]
+    site: Required[str]
+    own: Count
+    base: Count
+    extension: Count
+    reserve: Count
+    main: Count
+    static: Count
+
+
+class PoolsAnswer(TypedDict):
+    """How the numbers stand. `coverage`: the share of slots that got a number of their own."""
+
+    at: Iso
+    served_since: Iso
+    numbers: list[NumberStates]
+    served: list[Served]
+    coverage: Share | None
+    retired: Count
 
 
 class Pools:
@@ -14,6 +54,7 @@ class Pools:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
+    @described("pools", answers={200: JSON(PoolsAnswer)})
     async def status(self, _: web.Request) -> web.Response:
         """Numbers by state; what visits of the last day were served; the share that got a number."""
         at = now()

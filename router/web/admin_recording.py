@@ -3,6 +3,7 @@
 import asyncio
 import json
 from pathlib import Path
+from typing import Final
 
 import structlog
 from aiohttp import web
@@ -15,8 +16,12 @@ from router.recordings.encoders import MEDIA_TYPES
 from router.recordings.files import BadName
 from router.store.calls import CallStore
 from router.store.recordings import RecordingStore
+from router.web.admin_calls import CALL_ID
 from router.web.admin_guard import caller_now
+from router.web.openapi.operation import Answer, Parameter, described
 from router.web.problems import Problem
+
+_SOUNDS: Final = dict.fromkeys(MEDIA_TYPES.values())
 
 log = structlog.get_logger(__name__)
 
@@ -29,8 +34,29 @@ class RecordingFiles:
         self._calls = CallStore(database)
         self._recordings = RecordingStore(database)
 
+    @described(
+        "calls",
+        path=[CALL_ID],
+        headers=[
+            Parameter("Range", str, "A part of the file.", "bytes=0-65535"),
+            Parameter("If-Range", str, "The `ETag` of the file that the part is wanted of."),
+            Parameter("If-None-Match", str, "The `ETag` of the file that is there already."),
+        ],
+        answers={
+            200: Answer("The sound.", _SOUNDS, ["ETag", "Content-Disposition"]),
+            206: Answer("A part of it.", _SOUNDS, ["ETag", "Content-Range", "Content-Disposition"]),
+            304: Answer("It is the file that is there already.", headers=["ETag"]),
+            416: Answer("The range is not in the file.", headers=["Content-Range"]),
+        },
+        problems={
+            403: ["not-allowed"],
+            404: ["unknown-call", "no-recording", "recording-not-here"],
+            410: ["recording-deleted"],
+        },
+    )
     async def serve(self, request: web.Request) -> web.StreamResponse:
-        """The file (aiohttp answers Range, If-Range, If-None-Match and HEAD)."""
+        """The recording of a call, for the roles listener and admin."""
+        # aiohttp answers Range, If-Range, If-None-Match and HEAD.
         caller = caller_now()
         if not caller.role.hears:
             raise Problem(403, "not-allowed", f"a {caller.role} may not hear recordings")

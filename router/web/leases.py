@@ -20,6 +20,7 @@ from router.config.live import LiveConfig
 from router.store.visits import Arrival, VisitStore
 from router.web.addresses import RateLimit, TrustedProxies, counted_as, truncated
 from router.web.browsers import Browser, browser_of
+from router.web.lease_answers import LEASE, LEFT, SEEN, LeaseAnswer, SeenAnswer
 from router.web.problems import Problem, field_problem
 from router.web.requests import LeaseRequest, SeenRequest, body_of, parsed
 from router.web.sites import PublicSite, PublicSites
@@ -51,6 +52,7 @@ class Leases:
         self._pool = pool
         self._visits = VisitStore(database)
 
+    @LEASE
     async def lease(self, request: web.Request) -> web.Response:
         """A number for a visit, or the main number for those who get none."""
         asked = parsed(LeaseRequest, await body_of(request))
@@ -76,6 +78,7 @@ class Leases:
         lease = await self._pool.lease(wish, at, attach=[self._visits.attachment(arrival)])
         return _answer(_tracked(site, lease))
 
+    @SEEN
     async def seen(self, request: web.Request) -> web.Response:
         """A heartbeat, and what happened on the page since the last one."""
         body = await body_of(request)
@@ -98,6 +101,7 @@ class Leases:
             }
         )
 
+    @LEFT
     async def left(self, request: web.Request) -> web.Response:
         """The visitor has gone. The body, whatever sendBeacon put there, is not looked at."""
         view = await self._pool.left(_lease_id(request), now())
@@ -151,7 +155,7 @@ def _wish(site: PublicSite, arrival: Arrival, visitor_id: str) -> LeaseWish:
     )
 
 
-def _tracked(site: PublicSite, lease: Lease) -> dict[str, Any]:
+def _tracked(site: PublicSite, lease: Lease) -> LeaseAnswer:
     return {
         "lease_id": lease.lease_id,
         "visitor_id": lease.visitor_id,
@@ -161,7 +165,7 @@ def _tracked(site: PublicSite, lease: Lease) -> dict[str, Any]:
     }
 
 
-def _untracked(site: PublicSite, visitor_id: str) -> dict[str, Any]:
+def _untracked(site: PublicSite, visitor_id: str) -> LeaseAnswer:
     return {
         "lease_id": None,
         "visitor_id": visitor_id,
@@ -171,7 +175,7 @@ def _untracked(site: PublicSite, visitor_id: str) -> dict[str, Any]:
     }
 
 
-def _answer(content: dict[str, Any]) -> web.Response:
+def _answer(content: LeaseAnswer | SeenAnswer) -> web.Response:
     return web.Response(body=to_json(content), content_type="application/json", headers=_NO_STORE)
 
 

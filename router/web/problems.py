@@ -3,11 +3,31 @@
 import json
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Final
+from typing import Final, NotRequired
 
 from aiohttp import web
+from typing_extensions import TypedDict
 
 CONTENT_TYPE: Final = "application/problem+json"
+PREFIX: Final = "urn:leaseline:problem:"
+
+
+class FieldError(TypedDict):
+    """What is wrong with one field."""
+
+    field: str
+    message: str
+
+
+class ProblemBody(TypedDict):
+    """What was wrong (RFC 9457). `instance` finds it in the log, `errors` name the fields at fault."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: NotRequired[str]
+    errors: NotRequired[list[FieldError]]
 
 
 class Problem(Exception):
@@ -22,7 +42,7 @@ class Problem(Exception):
         kind: str,
         detail: str,
         *,
-        errors: Sequence[Mapping[str, str]] = (),
+        errors: Sequence[FieldError] = (),
         headers: Mapping[str, str] | None = None,
         instance: str = "",
     ) -> None:
@@ -36,8 +56,8 @@ class Problem(Exception):
 
     def response(self) -> web.Response:
         """The answer that tells of this problem."""
-        body: dict[str, object] = {
-            "type": f"urn:leaseline:problem:{self.kind}",
+        body: ProblemBody = {
+            "type": f"{PREFIX}{self.kind}",
             "title": HTTPStatus(self.status).phrase,
             "status": self.status,
             "detail": self.detail,
@@ -45,7 +65,7 @@ class Problem(Exception):
         if self.instance:
             body["instance"] = self.instance
         if self.errors:
-            body["errors"] = self.errors
+            body["errors"] = list(self.errors)
         return web.Response(
             status=self.status,
             body=json.dumps(body, ensure_ascii=False).encode(),

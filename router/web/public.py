@@ -1,18 +1,22 @@
 """The public listener: the widget, leases, the demo page. Nothing here trusts its caller."""
 
 import secrets
-from typing import Final
+from typing import Final, Literal
 
 import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
+from typing_extensions import TypedDict
 
 from pool.database import Database, StoreUnavailable
 from pool.service import Pool
 from router.config.live import LiveConfig
 from router.web.addresses import RateLimit, TrustedProxies, counted_as
 from router.web.demo import page as demo
+from router.web.lease_answers import LEASE_ID
 from router.web.leases import Leases
+from router.web.openapi.document import Listener, Served
+from router.web.openapi.operation import JSON, Answer, Parameter, described, page
 from router.web.problems import Problem
 from router.web.requests import BODY_CAP
 from router.web.sites import PublicSites
@@ -23,6 +27,24 @@ REQUESTS_PER_LEASE: Final = 10
 """Heartbeats, page views and a goodbye follow a lease: an address may send this many requests for each."""
 _PREFLIGHT_SECONDS: Final = 86_400
 _WIDGET_SECONDS: Final = 300
+_LISTENER: Final = Listener(
+    "Leaseline, public listener",
+    "What the widget on a site's pages asks. Open to the internet; a page of another origin than the "
+    "site's gets no lease.",
+    {
+        "widget": "The script that shows the numbers.",
+        "leases": "Numbers held for visits.",
+        "health": "Whether leases can be given.",
+        "description": "This document.",
+    },
+    {429: ["too-many-requests"], 500: ["internal"], 503: ["store-unavailable"]},
+)
+
+
+class PublicHealth(TypedDict):
+    """`ok`, or what is wrong."""
+
+    status: Literal["ok", "store unavailable"]
 
 
 class PublicListener:
@@ -50,6 +72,7 @@ class PublicListener:
         for path in ("/v1/leases", "/v1/leases/{id}/seen", "/v1/leases/{id}/left"):
             router.add_route("OPTIONS", path, self.preflight)
         router.add_get("/healthz", self.health)
+        Served(_LISTENER).add_to(application)
         if self._demo:
             router.add_get("/demo", self.demo_page)
             router.add_get("/demo/style.css", self.demo_style)
@@ -101,6 +124,13 @@ class PublicListener:
         if origin.lower() in self.sites.origins:
             response.headers["Access-Control-Allow-Origin"] = origin
 
+    @described(
+        "leases",
+        path=[LEASE_ID],
+        headers=[Parameter("Origin", str, "The page's origin.", "https://plumber.example")],
+        answers={204: Answer("The origin is a site's.")},
+        problems={403: ["origin-not-allowed"]},
+    )
     async def preflight(self, request: web.Request) -> web.Response:
         """What a browser asks before a request that is not a simple one."""
         origin = request.headers.get("Origin", "")
@@ -115,6 +145,15 @@ class PublicListener:
             },
         )
 
+    @described(
+        "widget",
+        path=[Parameter("site", str, "The site's key.", "plumber")],
+        answers={
+            200: Answer("The script.", {"text/javascript": None}, ["ETag"]),
+            304: Answer("`If-None-Match` names the script as it is.", headers=["ETag"]),
+        },
+        problems={404: ["unknown-site"]},
+    )
     async def widget(self, request: web.Request) -> web.Response:
         """One site's widget."""
         site = self.sites.get(request.match_info["site"])
@@ -137,6 +176,10 @@ class PublicListener:
             body = script.compressed
         return web.Response(body=body, content_type="text/javascript", charset="utf-8", headers=headers)
 
+    @described(
+        "health",
+        answers={200: JSON(PublicHealth, {"status": "ok"}), 503: JSON(PublicHealth)},
+    )
     async def health(self, _: web.Request) -> web.Response:
         """Whether leases can be given."""
         healthy = self._database.healthy
@@ -144,6 +187,7 @@ class PublicListener:
             {"status": "ok" if healthy else "store unavailable"}, status=200 if healthy else 503
         )
 
+    @page
     async def demo_page(self, _: web.Request) -> web.Response:
         """The demo page of the first site."""
         site = self.sites.first()
@@ -151,6 +195,7 @@ class PublicListener:
             raise Problem(404, "unknown-site", "the configuration has no [[site]]")
         return demo.page(site)
 
+    @page
     async def demo_style(self, _: web.Request) -> web.Response:
         """The demo page's style sheet."""
         return demo.style()

@@ -7,7 +7,7 @@ from aiohttp import web
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from router.attribution.visit import cleaned
-from router.web.problems import Problem
+from router.web.problems import FieldError, Problem
 
 BODY_CAP: Final = 64 * 1024
 """Bytes of a request's body."""
@@ -15,7 +15,9 @@ BODY_SECONDS: Final = 10
 _PARAMS_CAP = 50
 _FIELD_ERRORS_CAP = 20
 
-Maybe = Annotated[str, BeforeValidator(lambda value: "" if value is None else value)]
+Maybe = Annotated[
+    str, BeforeValidator(lambda value: "" if value is None else value, json_schema_input_type=str | None)
+]
 Parameter = str | int | float | bool | None
 
 
@@ -77,8 +79,8 @@ def parsed(model: type[BodyModel], body: bytes) -> BodyModel:
 
 
 def _problem(error: ValidationError) -> Problem:
-    errors = [
-        {"field": _field(item["loc"]), "message": item["msg"]}
+    errors: list[FieldError] = [
+        FieldError(field=_field(item["loc"]), message=item["msg"])
         for item in error.errors(include_url=False, include_input=False, include_context=False)
     ][:_FIELD_ERRORS_CAP]
     first = errors[0]

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 from router.attribution.channels import SiteRules
 from router.config.model import Config
 from router.config.site import Site
+from router.web.lease_answers import ShownNumber
 from router.web.numerals import displayed
 from router.web.widget.script import Script, script_of
 
@@ -29,7 +30,7 @@ class PublicSite:
         }
         self.untracked = [self.shown(slot, None, None) for slot in self.main_numbers]
 
-    def shown(self, slot: str, number: str | None, extension: str | None) -> dict[str, str]:
+    def shown(self, slot: str, number: str | None, extension: str | None) -> ShownNumber:
         """One entry of an answer's `numbers`; without a number the slot's main number."""
         main_number = self.main_numbers.get(slot, self.site.main_number)
         number = number or main_number

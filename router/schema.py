@@ -1,0 +1,81 @@
+"""Types of what leaves or enters as JSON, and their JSON schemas (2020-12), for documents and tests.
+
+A TypedDict or a pydantic model is the source; these names say what a plain `str` or `float` in it is.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Annotated, Any, Final, Literal, TypeAlias
+
+from pydantic import Field, TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema
+
+from pool.ids import ID_LENGTH
+
+REFERENCE: Final = "#/components/schemas/{model}"
+
+Iso: TypeAlias = Annotated[
+    str,
+    Field(
+        json_schema_extra={"format": "date-time", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$"},
+        examples=["2026-11-22T13:10:05.000Z"],
+    ),
+]
+"""An instant in UTC, with milliseconds."""
+Seconds: TypeAlias = Annotated[float, Field(json_schema_extra={"minimum": 0})]
+"""A duration."""
+Share: TypeAlias = Annotated[float, Field(json_schema_extra={"minimum": 0, "maximum": 1})]
+"""A part of the whole, or a probability."""
+Count: TypeAlias = Annotated[int, Field(json_schema_extra={"minimum": 0})]
+"""So many."""
+Number: TypeAlias = Annotated[
+    str, Field(json_schema_extra={"pattern": r"^\+[1-9]\d{1,14}$"}, examples=["+442079460123"])
+]
+"""A phone number, E.164."""
+Id: TypeAlias = Annotated[
+    str,
+    Field(
+        json_schema_extra={"pattern": f"^[0-9a-f]{{{ID_LENGTH}}}$"},
+        examples=["01935400a4d2a1b2c3d4e5f60718293a4b5"],
+    ),
+]
+"""An id that `pool.ids` made."""
+
+CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""Characters that no name, number or address has, and that not every database stores."""
+Word: TypeAlias = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
+"""A parameter without such characters."""
+_DATE: Final = r"^(19[7-9]\d|[2-9]\d\d\d)-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"
+Moment: TypeAlias = (
+    Annotated[
+        str,
+        Field(json_schema_extra={"format": "date", "pattern": f"{_DATE}$"}, examples=["2026-11-22"]),
+    ]
+    | Annotated[
+        str,
+        Field(
+            json_schema_extra={"format": "date-time", "pattern": f"{_DATE}T"},
+            examples=["2026-11-22T13:00:00Z"],
+        ),
+    ]
+)
+"""A parameter: a day (its beginning in UTC) or an instant, from 1970 to 9999."""
+
+Mode: TypeAlias = Literal["validation", "serialization"]
+Schema: TypeAlias = dict[str, Any]
+
+
+class _Generator(GenerateJsonSchema):
+    # A title that repeats the field's name tells nothing, and is a third of the document.
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+
+def schemas_of(types: Iterable[tuple[Any, Mode]]) -> tuple[list[Schema], dict[str, Schema]]:
+    """The schema of each of `types`, in their order, and the named ones that those refer to (REFERENCE).
+
+    `validation`: what is taken; `serialization`: what is given.
+    """
+    inputs = [(place, mode, TypeAdapter(kind)) for place, (kind, mode) in enumerate(types)]
+    found, named = TypeAdapter.json_schemas(inputs, ref_template=REFERENCE, schema_generator=_Generator)
+    return [found[place, mode] for place, mode, _ in inputs], named.get("$defs", {})
