@@ -22,6 +22,7 @@ from router.web.admin_guard import Guard
 from router.web.admin_live import Live
 from router.web.admin_pools import Pools
 from router.web.admin_recording import RecordingFiles
+from router.web.admin_visitors import Visitors
 from router.web.openapi.document import Listener, Served
 from router.web.openapi.operation import JSON, Answer, Text, described
 
@@ -59,6 +60,7 @@ LISTENER: Final = Listener(
     {
         "calls": "Finished calls, their recordings, and the calls that are going on.",
         "pools": "How the numbers stand.",
+        "visitors": "What visitors did before and after they called.",
         "health": "For those who watch over the process.",
         "description": "This document.",
     },
@@ -114,6 +116,7 @@ def admin_app(checks: Mapping[str, Check], figures: Sequence[Figures], parts: Pa
     router.add_get("/api/v1/calls/{id}/recording", RecordingFiles(parts.live, parts.database).serve)
     router.add_get("/api/v1/live", live.watch, allow_head=False)
     router.add_get("/api/v1/pools", Pools(parts.pool).status)
+    router.add_get("/api/v1/visitors/{id}", Visitors(parts.live, parts.database).journey)
     application.on_shutdown.append(live.close)
     return application
 

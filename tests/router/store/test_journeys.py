@@ -3,7 +3,10 @@
 from pool.database import Database
 from pool.instants import DAY
 from router.attribution.journey import credits
+from router.attribution.story import story
+from router.store.calls import CallStore
 from router.store.journeys import CallerVisitor, JourneyStore
+from tests.router.cdr.stored import batch, row
 
 from .test_visits import AT, arrival, arrive
 
@@ -47,3 +50,29 @@ async def test_visits_beyond_the_lookback_have_no_part(database: Database) -> No
     (visits,) = await journeys.visits_before([call], lookback_days=41)
     assert [visit.source for visit in visits] == ["day40", "day80"]
     assert await journeys.visits_before([]) == []
+
+
+async def test_a_journey_reaches_a_callers_other_visitors(database: Database) -> None:
+    home = await arrive(database, "home", arrival(AT))
+    work = await arrive(database, "work", arrival(AT + DAY))
+    await arrive(database, "home", arrival(AT, site="florist"))
+    tied = [
+        row(1, visitor_id="home", visit_id=home.visit_id, started_at=AT + 5),
+        row(2, visitor_id="work", visit_id=work.visit_id, started_at=AT + DAY + 5),
+        row(3, site="florist", started_at=AT + 7),
+    ]
+    await CallStore(database).write(batch(*tied))
+    journeys = JourneyStore(database)
+
+    found = await journeys.journey("shop", "home")
+
+    assert found is not None
+    assert list(found.visitor_ids) == ["home", "work"]
+    assert [visit["visit_id"] for visit in found.visits] == [home.visit_id, work.visit_id]
+    assert [len(found.pages[visit["visit_id"]]) for visit in found.visits] == [1, 1]
+    assert [call["call_id"] for call in found.calls] == [call["call_id"] for call in tied[:2]]
+    told = story(**found._asdict())
+    assert [event["kind"] for event in told["events"]] == ["visit", "call", "visit", "call"]
+    assert await journeys.journey("florist", "work") is None
+    assert await journeys.sites_of("home", ["shop", "florist", "other"]) == ["florist", "shop"]
+    assert await journeys.sites_of("nobody", ["shop"]) == []
