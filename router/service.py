@@ -15,6 +15,7 @@ from pool.database import Database
 from pool.service import Pool
 from router.calls import CallsRole
 from router.config.live import LiveConfig
+from router.geoip import GeoIp
 from router.metrics import fastagi_figures, gauge
 from router.pool_watch import PoolWatch
 from router.routing.counts import RouteCounts
@@ -60,6 +61,7 @@ class Service:
             answer_seconds=config.fastagi.answer_seconds,
         )
         self._calls = CallsRole(live, database, self._pool) if role is not Role.WEB else None
+        self._geoip = GeoIp(live)
         self._pool_watch = PoolWatch(live, self._pool) if role is not Role.CALLS else None
 
     async def run(self) -> None:
@@ -103,7 +105,8 @@ class Service:
             yield from self._calls.services()
         if self._pool_watch is not None:
             yield from self._pool_watch.services()
-            public = public_app(self._live, self._pool, self._database)
+            yield "geoip", self._geoip.run
+            public = public_app(self._live, self._pool, self._database, self._geoip.place_of)
             yield "public", lambda: listen("public", public, http.public_host, http.public_port)
         view = self._calls.view if self._calls is not None else None
         parts = Parts(self._live, self._database, self._pool, view)
@@ -141,7 +144,7 @@ class Service:
                 self._calls.figures,
             ]
         if self._pool_watch is not None:
-            figures.append(self._pool_watch.figures)
+            figures += [self._pool_watch.figures, self._geoip.figures]
         return figures
 
     def _store_figures(self) -> list[Metric]:

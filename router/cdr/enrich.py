@@ -15,6 +15,7 @@ from pool.leases import Holding
 from pool.numbers import NumberRecord
 from router.attribution.call import UNKNOWN_BELOW, Question, Tie, Verdict, attribute
 from router.attribution.call_model import Model
+from router.attribution.caller_region import region_of_caller
 from router.attribution.visit import cleaned
 from router.cdr.attribution import attribution_of
 from router.cdr.outcome import CallFacts
@@ -97,10 +98,11 @@ class Enricher:
     async def finished(self, facts: CallFacts) -> FinishedCall:
         """The call's CDR."""
         number = facts.number or self._e164(facts.dialed) or cleaned(facts.dialed, NUMBER_CAP) or None
+        called_by = caller_number(facts.caller_number, self._e164)
         caller: Caller = {
-            "number": caller_number(facts.caller_number, self._e164),
+            "number": called_by,
             "name": cleaned(facts.caller_name, NAME_CAP) or None,
-            "region": None,
+            "region": region_of_caller(called_by),
         }
         try:
             return await self._attributed(facts, number, caller)

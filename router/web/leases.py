@@ -1,6 +1,7 @@
 """`POST /v1/leases`, `/seen` and `/left`: what the widget asks, answered by the pool."""
 
 import re
+from collections.abc import Callable
 from typing import Any, Final
 
 import structlog
@@ -17,6 +18,7 @@ from router.attribution.channels import Facts
 from router.attribution.display import slot_wishes
 from router.attribution.visit import attribution_of, cleaned
 from router.config.live import LiveConfig
+from router.geoip import Place
 from router.store.visits import Arrival, VisitStore
 from router.web.addresses import RateLimit, TrustedProxies, counted_as, truncated
 from router.web.browsers import Browser, browser_of
@@ -43,7 +45,10 @@ class Leases:
         proxies: TrustedProxies,
         pool: Pool,
         database: Database,
+        *,
+        place_of: Callable[[str], Place],
     ) -> None:
+        """`place_of` tells region and city of an address (`router.geoip`)."""
         per_minute = live.current.http.leases_per_minute
         self._live = live
         self._sites = sites
@@ -51,6 +56,7 @@ class Leases:
         self._limit = RateLimit(per_minute / 60, per_minute)
         self._pool = pool
         self._visits = VisitStore(database)
+        self._place_of = place_of
 
     @LEASE
     async def lease(self, request: web.Request) -> web.Response:
@@ -71,9 +77,10 @@ class Leases:
             or not self._limit.allows(counted_as(address))
         ):
             return _answer(_untracked(site, visitor_id))
+        place = self._place_of(address)
         if self._live.current.privacy.truncate_ip:
             address = truncated(address)
-        arrival = _arrival(asked, site, at, browser, address)
+        arrival = _arrival(asked, site, at, browser=browser, address=address, place=place)
         wish = _wish(site, arrival, visitor_id)
         lease = await self._pool.lease(wish, at, attach=[self._visits.attachment(arrival)])
         return _answer(_tracked(site, lease))
@@ -120,19 +127,23 @@ def visitor_of(claimed: str, at: Instant) -> str:
     return new_id(at)
 
 
-def _arrival(asked: LeaseRequest, site: PublicSite, at: Instant, browser: Browser, address: str) -> Arrival:
+def _arrival(
+    asked: LeaseRequest, site: PublicSite, at: Instant, *, browser: Browser, address: str, place: Place
+) -> Arrival:
     attribution = attribution_of(asked.url, asked.referrer, site.own_hosts)
     ga = asked.ga
     return Arrival(
         site=site.key,
         at=at,
         attribution=attribution,
-        channel=site.rules.channel(Facts(attribution, browser.device)),
+        channel=site.rules.channel(Facts(attribution, browser.device, place.region)),
         title=cleaned(asked.title),
         ga_client_id=cleaned(ga.client_id, _SHORT_CAP) if ga else "",
         ga_session_id=cleaned(ga.session_id, _SHORT_CAP) if ga else "",
         metrica_client_id=cleaned(asked.metrica_client_id, _SHORT_CAP),
         ip=address,
+        region=place.region,
+        city=place.city,
         browser=browser.browser,
         os=browser.os,
         device=browser.device,

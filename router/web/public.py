@@ -1,6 +1,7 @@
 """The public listener: the widget, leases, the demo page. Nothing here trusts its caller."""
 
 import secrets
+from collections.abc import Callable
 from typing import Final, Literal
 
 import structlog
@@ -11,6 +12,7 @@ from typing_extensions import TypedDict
 from pool.database import Database, StoreUnavailable
 from pool.service import Pool
 from router.config.live import LiveConfig
+from router.geoip import NOWHERE, Place
 from router.web.addresses import RateLimit, TrustedProxies, counted_as
 from router.web.demo import page as demo
 from router.web.lease_answers import LEASE_ID
@@ -50,14 +52,16 @@ class PublicHealth(TypedDict):
 class PublicListener:
     """The handlers of the public listener and what they share."""
 
-    def __init__(self, live: LiveConfig, pool: Pool, database: Database) -> None:
+    def __init__(
+        self, live: LiveConfig, pool: Pool, database: Database, place_of: Callable[[str], Place]
+    ) -> None:
         http = live.current.http
         self.sites = PublicSites(live.current)
         live.follow(self.sites.load)
         self.proxies = TrustedProxies(http.trusted_proxies)
         per_minute = http.leases_per_minute * REQUESTS_PER_LEASE
         self.requests = RateLimit(per_minute / 60, per_minute)
-        self.leases = Leases(live, self.sites, self.proxies, pool, database)
+        self.leases = Leases(live, self.sites, self.proxies, pool, database, place_of=place_of)
         self._database = database
         self._demo = http.demo
 
@@ -201,12 +205,17 @@ class PublicListener:
         return demo.style()
 
 
-def public_app(live: LiveConfig, pool: Pool, database: Database) -> web.Application:
-    """The public listener's application.
+def public_app(
+    live: LiveConfig,
+    pool: Pool,
+    database: Database,
+    place_of: Callable[[str], Place] = lambda _: NOWHERE,
+) -> web.Application:
+    """The public listener's application. `place_of` tells region and city of an address.
 
     Follows `live`: sites, rules and widgets change with each reload; limits and proxies at the next start.
     """
-    return PublicListener(live, pool, database).application()
+    return PublicListener(live, pool, database, place_of).application()
 
 
 def _http_problem(error: web.HTTPException) -> Problem:

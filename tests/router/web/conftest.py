@@ -13,7 +13,8 @@ from pool.database import Database, open_database
 from pool.instants import now
 from pool.service import Pool
 from router.config.live import LiveConfig
-from router.config.model import Config
+from router.config.model import Config, Privacy
+from router.geoip import NOWHERE, Place
 from router.store.visits import MIGRATIONS, VisitStore
 from router.web.public import public_app
 
@@ -82,8 +83,15 @@ async def make_web(tmp_path: Path) -> AsyncIterator[WebMaker]:
     clients: list[TestClient[Any, Any]] = []
     databases: list[Database] = []
 
-    async def make(http: dict[str, Any] | None = None, **site: Any) -> Web:
+    async def make(
+        http: dict[str, Any] | None = None,
+        *,
+        place_of: Callable[[str], Place] = lambda _: NOWHERE,
+        privacy: dict[str, Any] | None = None,
+        **site: Any,
+    ) -> Web:
         config = configuration(http, **site)
+        config = config.model_copy(update={"privacy": Privacy.model_validate(privacy or {})})
         live = LiveConfig(tmp_path / "config.toml", config)
         database = await open_database(f"sqlite:///{tmp_path / 'leaseline.db'}")
         databases.append(database)
@@ -94,7 +102,7 @@ async def make_web(tmp_path: Path) -> AsyncIterator[WebMaker]:
         numbers = tmp_path / "numbers.csv"
         numbers.write_text(f"number,pool\n{rows}", encoding="utf-8")
         await pool.import_csv(numbers, now(), default_country=None)
-        client = TestClient(TestServer(public_app(live, pool, database)))
+        client = TestClient(TestServer(public_app(live, pool, database, place_of)))
         clients.append(client)
         await client.start_server()
         return Web(client, live, database, pool, VisitStore(database))
