@@ -1,5 +1,5 @@
 # Two commands on a fresh machine: `make demo` and `make test`.
-.PHONY: setup demo test lint bench soak clean
+.PHONY: setup demo test lint bench soak widget clean
 BIN := .venv/bin
 
 setup:
@@ -29,6 +29,10 @@ bench:
 soak: setup
 	$(BIN)/python tests/sandbox/soak.py $(if $(CALLS),--calls $(CALLS)) $(if $(SEED),--seed $(SEED)) \
 	  $(if $(ASTERISK),--asterisk $(ASTERISK))
+
+# After a change of router/web/widget/leaseline.js: the small script that pages get. Needs npm.
+widget:
+	.ci/widget
 
 clean:
 	asterisk-sandbox/sandbox down || true

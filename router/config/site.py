@@ -46,9 +46,17 @@ def _mask(value: str) -> str:
     return value
 
 
+def _code_mask(value: str) -> str:
+    if value.count("X") != 1 or not value.isprintable() or any(sign.isdigit() for sign in value):
+        raise ValueError('takes one X, for the code to key, and no digits, such as " ext. X"')
+    return value
+
+
 Origin = Annotated[str, AfterValidator(_origin)]
 Zone = Annotated[str, AfterValidator(_zone)]
 Mask = Annotated[str, AfterValidator(_mask)]
+CodeMask = Annotated[str, Field(max_length=40), AfterValidator(_code_mask)]
+LinkKind = Literal["tel", "callto", "sms", "whatsapp"]
 
 
 class Condition(Section):
@@ -96,6 +104,9 @@ class Site(Section):
     main_number: E164
     origins: tuple[Origin, ...] = Field(min_length=1)
     display: Mask = ""
+    extension_display: CodeMask = " ext. X"
+    extension_dial: Literal["pause", "ext"] = "pause"
+    links: tuple[LinkKind, ...] = ("tel",)
     pool: Name = DEFAULT_POOL
     freeze_minutes: float = Field(default=15, ge=5, le=30)
     beat_seconds: int = Field(default=30, ge=5, le=120)
@@ -111,6 +122,7 @@ class Site(Section):
     alert_use: float = Field(default=0.75, gt=0, le=1)
     alert_blocking: float = Field(default=0.05, gt=0, le=1)
     consent_required: bool = False
+    honour_opt_out: bool = False
     visitor_cookie_days: int = Field(default=365, ge=1, le=730)
     channel: tuple[Channel, ...] = ()
     rule: tuple[Rule, ...] = ()

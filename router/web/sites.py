@@ -9,9 +9,6 @@ from router.web.lease_answers import ShownNumber
 from router.web.numerals import displayed
 from router.web.widget.script import Script, script_of
 
-EXTENSION_WORD = " ext. "
-"""What stands between a number and the code to key, where one number is shown to many visitors."""
-
 
 class PublicSite:
     """One site, ready to serve: its rules, its widget, and the numbers that visitors without a lease keep."""
@@ -37,7 +34,7 @@ class PublicSite:
         display = displayed(number, self.site.display, main_number)
         if not extension:
             return {"slot": slot, "number": number, "display": display}
-        display = f"{display}{EXTENSION_WORD}{extension}"
+        display += self.site.extension_display.replace("X", extension)
         return {"slot": slot, "number": number, "display": display, "extension": extension}
 
 

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -65,7 +65,9 @@ class Site:
     browser: Browser
     pool: Pool
     visits: VisitStore
+    database: Database
     html: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, dict[str, str]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     contexts: list[BrowserContext] = field(default_factory=list)
 
@@ -73,8 +75,11 @@ class Site:
     def tag(self) -> str:
         return f'<script async src="{self.api.make_url("/widget/shop.js")}"></script>'
 
-    def write(self, path: str, body: str, *, head: str | None = None) -> str:
+    def write(
+        self, path: str, body: str, *, head: str | None = None, headers: dict[str, str] | None = None
+    ) -> str:
         """Publishes a page with the widget on it; gives its address."""
+        self.headers[path] = headers or {}
         head = self.tag if head is None else head
         self.html[path] = (
             f"<!doctype html><html><head><title>{path}</title>{head}</head><body>{body}</body></html>"
@@ -104,23 +109,32 @@ async def chromium() -> AsyncIterator[Browser]:
     if CHROMIUM is None:
         pytest.fail("Chromium is not installed, and CI=true asks for the browser tests")
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        browser = await playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=QUIET,
+            # Playwright switches the back/forward cache off, which visitors' browsers have.
+            ignore_default_args=["--disable-back-forward-cache"],
+        )
         yield browser
         await browser.close()
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def make_site(tmp_path: Path, chromium: Browser) -> AsyncIterator[SiteMaker]:
-    """Makes a site of `[[site]]` settings."""
+    """Makes a site of `[[site]]` settings, with `numbers` (lines of a CSV file) to lease."""
     servers: list[TestServer] = []
     databases: list[Database] = []
     sites: list[Site] = []
 
-    async def make(**settings: Any) -> Site:
+    async def make(*, numbers: Sequence[str] = NUMBERS, **settings: Any) -> Site:
         html: dict[str, str] = {}
+        headers: dict[str, dict[str, str]] = {}
 
         async def serve(request: web.Request) -> web.Response:
-            return web.Response(text=html.get(request.path, ""), content_type="text/html")
+            kind = "text/javascript" if request.path.endswith(".js") else "text/html"
+            return web.Response(
+                text=html.get(request.path, ""), content_type=kind, headers=headers.get(request.path)
+            )
 
         application = web.Application()
         application.router.add_get("/{path:.*}", serve)
@@ -135,13 +149,14 @@ async def make_site(tmp_path: Path, chromium: Browser) -> AsyncIterator[SiteMake
         pool = Pool(database)
         await pool.open()
         await database.migrate("router", MIGRATIONS)
-        numbers = tmp_path / "numbers.csv"
-        numbers.write_text("number\n" + "\n".join(NUMBERS) + "\n", encoding="utf-8")
-        await pool.import_csv(numbers, now(), default_country=None)
+        stock = tmp_path / "numbers.csv"
+        rows = numbers if "," in numbers[0] else ["number", *numbers]
+        stock.write_text("\n".join(rows) + "\n", encoding="utf-8")
+        await pool.import_csv(stock, now(), default_country=None)
         api = TestServer(public_app(live, pool, database), port=port)
         await api.start_server()
         servers.append(api)
-        site = Site(api, pages, chromium, pool, VisitStore(database), html)
+        site = Site(api, pages, chromium, pool, VisitStore(database), database, html, headers)
         sites.append(site)
         return site
 
@@ -176,6 +191,12 @@ def _configuration(origins: list[str], settings: dict[str, Any]) -> Config:
             ],
         }
     )
+
+
+async def ready(page: Page, url: str) -> None:
+    """Opens `url` and waits until the widget has its lease and has looked through the page."""
+    await page.goto(url)
+    await page.wait_for_function("window.leaseline && window.leaseline.lease")
 
 
 def recorded(page: Page) -> list[Request]:

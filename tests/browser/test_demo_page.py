@@ -31,7 +31,7 @@ async def test_a_visitor_from_an_ad_sees_the_number_that_was_leased(site: Site) 
     )
     assert links == [f"tel:{NUMBERS[0]}"] * 3
     assert await page.locator(".phone").get_attribute("aria-label") == f"Call us on {display(NUMBERS[0])}"
-    assert await page.locator(".big a").get_attribute("title") == f"Call {display(NUMBERS[0])}"
+    assert await page.locator(".big a").get_attribute("title") == "Call +44 20 7946 0101"
     assert await page.locator("[data-leaseline=off]").inner_text() == display(MAIN)
 
     shown = [request for request in requests if request.url.endswith("/seen")]

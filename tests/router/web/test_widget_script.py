@@ -1,8 +1,10 @@
 """The widget as served: size, caching, safe settings; numbers as pages write them."""
 
 import gzip
+import hashlib
 import json
 import re
+from importlib import resources
 from typing import Any
 
 import pytest
@@ -10,7 +12,7 @@ import pytest
 from router.config.site import Site
 from router.web.browsers import browser_of
 from router.web.numerals import displayed, written_digits
-from router.web.widget.script import script_json, script_of
+from router.web.widget.script import cookie_domain, script_json, script_of
 
 from .conftest import Web
 
@@ -23,7 +25,7 @@ SITE: dict[str, Any] = {
 
 
 def settings(text: str) -> Any:
-    found = re.search(r"\)\(window, document, (.*)\);\s*\Z", text)
+    found = re.search(r"\(window,document,(.*)\);\s*\Z", text)
     assert found
     return json.loads(found[1])
 
@@ -35,7 +37,30 @@ def test_the_widget_keeps_its_budget() -> None:
     text = script.plain.decode()
     assert "eval" not in text
     assert "innerHTML" not in text
-    assert "//" not in text.replace("https://", "")
+
+
+def test_the_small_script_is_made_of_the_source() -> None:
+    folder = resources.files("router.web.widget")
+    source = folder.joinpath("leaseline.js").read_bytes()
+    first = folder.joinpath("leaseline.min.js").read_text(encoding="utf-8").partition("\n")[0]
+    assert first.endswith(hashlib.sha256(source).hexdigest()), "leaseline.js was changed: run `make widget`"
+
+
+@pytest.mark.parametrize(
+    ("origins", "domain"),
+    [
+        (["https://shop.example"], ""),
+        (["https://shop.example", "http://shop.example:8080"], ""),
+        (["https://shop.example", "https://www.shop.example"], "shop.example"),
+        (["https://a.shop.example", "https://b.c.shop.example"], "shop.example"),
+        (["https://shop.example", "https://shop.test"], ""),
+        (["https://shop.example", "https://myshop.example"], ""),
+        (["http://10.0.0.1", "http://11.0.0.1"], ""),
+        (["http://localhost:1", "http://localhost:2"], ""),
+    ],
+)
+def test_the_domain_that_a_site_s_hosts_share(origins: list[str], domain: str) -> None:
+    assert cookie_domain(tuple(origins)) == domain
 
 
 def test_the_settings_of_the_site_are_filled_in() -> None:
