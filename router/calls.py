@@ -19,6 +19,7 @@ from router.cdr.live import LiveCall
 from router.cdr.ndjson import CdrFile
 from router.cdr.record import Cdr
 from router.config.live import LiveConfig
+from router.deliveries.service import Deliveries
 from router.live import LiveView
 from router.metrics import counter, gauge
 from router.recordings.worker import Recordings
@@ -39,8 +40,12 @@ LATE_SECONDS = 30.0
 class CallsRole:
     """Everything about calls but the FastAGI server."""
 
-    def __init__(self, live: LiveConfig, database: Database, pool: Pool) -> None:
+    def __init__(
+        self, live: LiveConfig, database: Database, pool: Pool, deliveries: Deliveries | None = None
+    ) -> None:
+        """`deliveries` lays down who is to be told of a call; None: nobody is."""
         config = live.current
+        self._deliveries = deliveries
         self._live = live
         self._pool = pool
         self._calls = CallStore(database)
@@ -65,6 +70,7 @@ class CallsRole:
             e164=self._e164,
             file_size=self._recording_size,
             now=now,
+            destinations=deliveries.of if deliveries else lambda cdr: (),
             on_written=self._written,
         )
 
@@ -137,6 +143,8 @@ class CallsRole:
     def _written(self, cdr: Cdr) -> None:
         self._file.written()
         self.recordings.written()
+        if self._deliveries is not None:
+            self._deliveries.written()
         log.info(
             "call.ended",
             linkedid=cdr["linkedid"],

@@ -12,9 +12,11 @@ from agi import variables
 from agi.server import FastAgiServer
 from agi.watchdog import LoopWatchdog
 from pool.database import Database
+from pool.instants import now
 from pool.service import Pool
 from router.calls import CallsRole
 from router.config.live import LiveConfig
+from router.deliveries.service import Deliveries
 from router.geoip import GeoIp
 from router.metrics import fastagi_figures, gauge
 from router.pool_watch import PoolWatch
@@ -60,8 +62,11 @@ class Service:
             header_seconds=config.fastagi.header_seconds,
             answer_seconds=config.fastagi.answer_seconds,
         )
-        self._calls = CallsRole(live, database, self._pool) if role is not Role.WEB else None
         self._geoip = GeoIp(live)
+        self._deliveries = Deliveries(live, database, now=now)
+        self._calls = (
+            CallsRole(live, database, self._pool, self._deliveries) if role is not Role.WEB else None
+        )
         self._pool_watch = PoolWatch(live, self._pool) if role is not Role.CALLS else None
 
     async def run(self) -> None:
@@ -103,6 +108,7 @@ class Service:
         yield "store", self._keep_schema
         if self._calls is not None:
             yield from self._calls.services()
+        yield from self._deliveries.services()
         if self._pool_watch is not None:
             yield from self._pool_watch.services()
             yield "geoip", self._geoip.run
@@ -128,7 +134,13 @@ class Service:
         if self._calls is not None:
             checks["fastagi"] = lambda: Readiness(self._fastagi.port > 0, f"port {self._fastagi.port}")
             checks |= self._calls.checks()
+        checks["deliveries"] = self._deliveries_ready
         return checks
+
+    def _deliveries_ready(self) -> Readiness:
+        """Always ready: calls need none of this."""
+        troubles = self._deliveries.troubles()
+        return Readiness(True, "; ".join(f"{name}: {why}" for name, why in troubles.items()) or "no trouble")
 
     def _store_ready(self) -> Readiness:
         if not self._migrated or not self._database.healthy:
@@ -136,7 +148,7 @@ class Service:
         return Readiness(True, self._database.dialect)
 
     def _figures(self) -> Sequence[Figures]:
-        figures: list[Figures] = [self._store_figures]
+        figures: list[Figures] = [self._store_figures, self._deliveries.figures]
         if self._calls is not None:
             figures += [
                 lambda: fastagi_figures(self._fastagi),

@@ -22,7 +22,7 @@ from router.cdr.live import LiveCall, LiveCalls
 from router.cdr.record import Cdr
 from router.cdr.reducer import asked_at, dialed
 from router.cdr.writer import CallWriter, Finisher, Holds, IngestCounts, Pauses, Store
-from router.store.calls import JournalMark
+from router.store.calls import JournalMark, NewDelivery
 
 log = structlog.get_logger(__name__)
 
@@ -61,7 +61,7 @@ class Ingest:
         e164: Callable[[str], str | None],
         file_size: Callable[[str], int | None],
         now: Callable[[], int],
-        destinations: Callable[[Cdr], Sequence[str]] = lambda cdr: (),
+        destinations: Callable[[Cdr], Sequence[NewDelivery]] = lambda cdr: (),
         on_written: Callable[[Cdr], None] = lambda cdr: None,
     ) -> None:
         """`e164` reads a number in the trunk's form; for the others see CallWriter."""

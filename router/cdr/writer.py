@@ -13,7 +13,7 @@ from router.cdr.facts import MICROSECONDS, CallState
 from router.cdr.outcome import CallFacts
 from router.cdr.record import Cdr
 from router.cdr.reducer import cut, finish, measured, recording_to_measure
-from router.store.calls import CallBatch, JournalMark
+from router.store.calls import CallBatch, JournalMark, NewDelivery
 
 log = structlog.get_logger(__name__)
 
@@ -72,7 +72,7 @@ class CallWriter:
         counts: IngestCounts,
         *,
         file_size: Callable[[str], int | None],
-        destinations: Callable[[Cdr], Sequence[str]],
+        destinations: Callable[[Cdr], Sequence[NewDelivery]],
         on_written: Callable[[Cdr], None],
         now: Callable[[], int],
     ) -> None:
@@ -158,7 +158,7 @@ class CallWriter:
         batch = CallBatch(
             switch=self._switch,
             rows=[call.row for call in finished],
-            deliveries=[(call.cdr["id"], name) for call in finished for name in self._destinations(call.cdr)],
+            deliveries=[new for call in finished for new in self._destinations(call.cdr)],
             position=position,
             now=now,
         )

@@ -4,10 +4,11 @@ import difflib
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from router.config.delivery import AnyDestination, Webhook
 from router.config.model import Config
 
 
@@ -51,6 +52,12 @@ def _anchored(config: Config, folder: Path) -> Config:
             "storage": config.storage.model_copy(update={"url": url}),
             "journal": config.journal.model_copy(update={"path": folder / config.journal.path}),
             "cdr": config.cdr.model_copy(update={"path": folder / config.cdr.path}),
+            "delivery": tuple(
+                destination.model_copy(update={"template": str(folder / destination.template)})
+                if isinstance(destination, Webhook) and destination.template.endswith(".json")
+                else destination
+                for destination in config.delivery
+            ),
             "recordings": config.recordings.model_copy(
                 update={
                     "folder": folder / config.recordings.folder,
@@ -75,6 +82,8 @@ def _place(loc: tuple[int | str, ...], data: Any) -> str:
     """`[[site]] "shop" [[step]] 2 key ring_seconds` from pydantic's path through the file's data."""
     words: list[str] = []
     for part in loc:
+        if isinstance(data, dict) and part == data.get("kind") and part not in data:
+            continue  # which of several tables it is: not a key of the file
         data = _inside(data, part)
         if isinstance(part, int):
             name = (data.get("key") or data.get("name")) if isinstance(data, dict) else None
@@ -110,7 +119,14 @@ def _suggestion(loc: tuple[int | str, ...]) -> str:
 
 def _model_of(model: type[BaseModel], key: str) -> type[BaseModel] | None:
     field = model.model_fields.get(key)
-    for candidate in (field.annotation, *getattr(field.annotation, "__args__", ())) if field else ():
+    if field is None:  # the kind of a [[delivery]]
+        return next((table for table in get_args(AnyDestination) if _kind_of(table) == key), None)
+    for candidate in (field.annotation, *get_args(field.annotation)):
         if isinstance(candidate, type) and issubclass(candidate, BaseModel):
             return candidate
-    return None
+    return model if key == "delivery" else None
+
+
+def _kind_of(table: type[AnyDestination]) -> str:
+    (kind,) = get_args(table.model_fields["kind"].annotation)
+    return str(kind)

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from router.config.delivery import Delivery
 from router.config.plan import Step
 from router.config.site import Site
 from router.config.values import (
@@ -172,6 +173,7 @@ class Config(Section):
     geoip: GeoIp = GeoIp()
     privacy: Privacy = Privacy()
     site: tuple[Site, ...] = ()
+    delivery: tuple[Delivery, ...] = ()
 
     @model_validator(mode="after")
     def _sane_across_tables(self) -> "Config":
@@ -187,9 +189,21 @@ class Config(Section):
         for key in (key for block in self.block for key in block.sites):
             if key not in keys:
                 raise ValueError(f"[[block]] sites: no [[site]] has the key {key!r}")
+        self._check_deliveries(keys)
         if (self.http.public_host, self.http.public_port) == (self.http.admin_host, self.http.admin_port):
             raise ValueError("[http] public_port and admin_port must differ")
         return self
+
+    def _check_deliveries(self, keys: list[str]) -> None:
+        names = [destination.name for destination in self.delivery]
+        for destination in self.delivery:
+            if names.count(destination.name) > 1:
+                raise ValueError(f"[[delivery]] name {destination.name!r} is used twice")
+            for key in destination.sites:
+                if key not in keys:
+                    raise ValueError(
+                        f"[[delivery]] {destination.name!r} sites: no [[site]] has the key {key!r}"
+                    )
 
     def site_of(self, key: str) -> Site | None:
         """The site with this key, or None."""

@@ -35,6 +35,18 @@ class FilePlace(NamedTuple):
     call_id: str
 
 
+class NewDelivery(NamedTuple):
+    """Who is to be told of a call. `state` is `due`, or `skipped` or `refused` with the `reason`; it is sent
+    no earlier than `due_at` (milliseconds; 0: at once).
+    """
+
+    call_id: str
+    destination: str
+    state: str = "due"
+    reason: str | None = None
+    due_at: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class CallBatch:
     """Finished calls of one switch: rows by the columns of `call` but `written_at`, and who is to be told.
@@ -44,7 +56,7 @@ class CallBatch:
 
     switch: str
     rows: Sequence[Mapping[str, Any]]
-    deliveries: Sequence[tuple[str, str]]
+    deliveries: Sequence[NewDelivery]
     position: JournalMark
     now: int
 
@@ -97,7 +109,10 @@ class CallStore:
         rows = [{**row, "switch": batch.switch, "now": batch.now} for row in batch.rows]
         await transaction.many(queries.add_call, rows)
         if batch.deliveries:
-            told = [{"call_id": call_id, "destination": name} for call_id, name in batch.deliveries]
+            told = [
+                {**new._asdict(), "due_at": max(new.due_at, batch.now), "now": batch.now}
+                for new in batch.deliveries
+            ]
             await transaction.many(queries.add_delivery, told)
         latest = await transaction.fetch(queries.latest_calls, switch=batch.switch, most=len(rows))
         return frozenset(row["call_id"] for row in latest) & {row["call_id"] for row in rows}

@@ -18,6 +18,7 @@ from router.store.users import UserStore
 from router.users.access import Access
 from router.web.addresses import TrustedProxies
 from router.web.admin_calls import Calls
+from router.web.admin_deliveries import DeliveryPages
 from router.web.admin_guard import Guard
 from router.web.admin_live import Live
 from router.web.admin_pools import Pools
@@ -114,6 +115,11 @@ def admin_app(checks: Mapping[str, Check], figures: Sequence[Figures], parts: Pa
     router.add_get("/api/v1/calls", calls.list_calls)
     router.add_get("/api/v1/calls/{id}", calls.one_call)
     router.add_get("/api/v1/calls/{id}/recording", RecordingFiles(parts.live, parts.database).serve)
+    deliveries = DeliveryPages(parts.live, parts.database)
+    router.add_get("/api/v1/deliveries", deliveries.list_deliveries)
+    router.add_get("/api/v1/deliveries/destinations", deliveries.list_destinations)
+    router.add_post("/api/v1/deliveries/destinations/{destination}/enable", deliveries.enable)
+    router.add_post("/api/v1/deliveries/{call}/{destination}/retry", deliveries.retry)
     router.add_get("/api/v1/live", live.watch, allow_head=False)
     router.add_get("/api/v1/pools", Pools(parts.pool).status)
     router.add_get("/api/v1/visitors/{id}", Visitors(parts.live, parts.database).journey)

@@ -10,7 +10,7 @@ from pool.leases import LeaseWish, SlotWish
 from pool.service import Pool
 from router.cdr.enrich import Enricher, SiteRules
 from router.cdr.ingest import Ingest
-from router.store.calls import CallStore, FilePlace
+from router.store.calls import CallStore, FilePlace, NewDelivery
 from tests.router.cdr.calls import EPOCH, NUMBER
 
 NOW = (EPOCH + 40) * 1000
@@ -56,7 +56,7 @@ class Bench:
             e164=lambda digits: None,
             file_size=self.sizes.get,
             now=self.clock,
-            destinations=lambda cdr: ("crm",),
+            destinations=lambda cdr: (NewDelivery(cdr["id"], "crm"),),
             on_written=lambda cdr: self.told.append(cdr["linkedid"]),
         )
 

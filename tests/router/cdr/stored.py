@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from router.store.calls import CallBatch, JournalMark
+from router.store.calls import CallBatch, JournalMark, NewDelivery
 
 MARK = JournalMark("1:2:abc", "/var/log/journal.csv", 100, 1_763_817_000_000)
 NOW = 1_763_817_060_000
@@ -44,5 +44,5 @@ def row(number: int, **more: Any) -> dict[str, Any]:
 def batch(
     *rows: dict[str, Any], now: int = NOW, mark: JournalMark = MARK, told: tuple[str, ...] = ()
 ) -> CallBatch:
-    deliveries = [(row["call_id"], name) for row in rows for name in told]
+    deliveries = [NewDelivery(row["call_id"], name) for row in rows for name in told]
     return CallBatch("pbx", rows, deliveries, mark, now)

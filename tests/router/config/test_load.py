@@ -1,10 +1,13 @@
 """A configuration file is read whole or refused with every error's place."""
 
+import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
-from router.config import ConfigError, load_config
+from router.config import Config, ConfigError, load_config
+from router.config.delivery import Destination
 
 SHOP = """
 [[site]]
@@ -15,6 +18,8 @@ origins = ["https://shop.example"]
 """
 PLAN = "[[site.plan]]\nname = 'other'\n"
 STEP = "[[site.step]]\ntargets = ['PJSIP/a', 'PJSIP/b']\n"
+HOOK = "[[delivery]]\nname = 'crm'\nkind = 'webhook'\n"
+GA4 = "[[delivery]]\nname = 'ga'\nkind = 'ga4'\napi_secret = { env = 'A' }\n"
 SCHEDULE = "[[site.schedule]]\nname = 'office'\n"
 
 
@@ -31,6 +36,25 @@ def test_the_example_equals_the_defaults() -> None:
     config = load_config(Path("config.example.toml"))
     bare = type(config)(site=config.site)
     assert config == bare
+
+
+def test_the_example_shows_every_key_of_every_delivery_with_its_default() -> None:
+    text = Path("config.example.toml").read_text(encoding="utf-8")
+    blocks = re.findall(r"(?:^#.*\n)+", text[text.index("# [[delivery]]") :], re.MULTILINE)
+    seen = set()
+    for block in blocks:
+        lines = block.splitlines()
+        (shown,) = tomllib.loads("\n".join(line[2:] for line in lines))["delivery"]
+        optional = {found[1] for line in lines if (found := re.match("# # ([a-z_]+) =", line))}
+        optional |= {found for line in lines for found in re.findall("# ([a-z_]+) = {", line)} - {*shown}
+        table = Config.model_validate({"delivery": [shown]}).delivery[0]
+        fields = type(table).model_fields
+        assert {*shown, *optional} >= fields.keys() - (Destination.model_fields.keys() if seen else set())
+        for name, value in shown.items():
+            if not fields[name].is_required() and fields[name].default not in (None, "") and name != "sites":
+                assert getattr(table, name) == fields[name].default, (table.kind, name, value)
+        seen.add(table.kind)
+    assert seen == {"webhook", "ga4", "metrica", "google_ads", "google_ads_csv"}
 
 
 def test_relative_paths_count_from_the_file(tmp_path: Path) -> None:
@@ -74,6 +98,15 @@ def test_relative_paths_count_from_the_file(tmp_path: Path) -> None:
         (SHOP + SCHEDULE + "hours = ['9-5']", ['"office" key hours 1', "Mon-Fri 09:00-18:00"]),
         (SHOP + SCHEDULE + "hours = ['Mon']\nholidays = ['25.12.']", ["key holidays 1", '"12-25"']),
         (SHOP + "language = 'English'", ["key language", '"en"']),
+        (HOOK + "url = 'ftp://crm.example'", ['[[delivery]] "crm" key url', "https://crm.example"]),
+        (HOOK, ['[[delivery]] "crm"', "exactly one of url", "url_secret"]),
+        (HOOK + "url = 'https://a.example'\nulr = 1", ["key ulr", "did you mean 'url'"]),
+        (HOOK + "url = 'https://a.example'\ntemplate = 'x'", ["key template", "bitrix24"]),
+        (HOOK + "url = 'https://a.example'\nsites = ['shop']", ["'crm' sites", "has the key 'shop'"]),
+        ((HOOK + "url = 'https://a.example'\n") * 2, ["[[delivery]] name 'crm' is used twice"]),
+        ("[[delivery]]\nname = 'x'\nkind = 'mail'", ['[[delivery]] "x"', "'webhook', 'ga4'"]),
+        (GA4 + "measurement_id = 'UA-1-1'", ['[[delivery]] "ga" key measurement_id', "G-ABC1234567"]),
+        (GA4 + "measurement_id = 'G-ABC1234567'\nvalue = 5.0", ["value needs a currency"]),
         ("[[block]]\ncallers = ['x']", ["[[block]] 1 key callers 1", "anonymous"]),
         ("[[block]]\ncallers = ['+44*']\nsites = ['shop']", ["no [[site]] has the key 'shop'"]),
         ("[ami]\nsecret = { env = 'A', file = 'b' }", ["[ami] [secret]", "exactly one"]),

@@ -29,8 +29,9 @@ SELECT call_id FROM call WHERE switch = :switch ORDER BY written_at DESC, call_i
 
 -- name: add_delivery*!
 -- For a call that was written just now; not for one that was there before under another id.
-INSERT INTO delivery (call_id, destination, state, attempts, due_at)
-SELECT call.call_id, CAST(:destination AS TEXT), 'due', 0, call.written_at
+INSERT INTO delivery (call_id, destination, state, attempts, due_at, since_at, changed_at, reason)
+SELECT call.call_id, CAST(:destination AS TEXT), CAST(:state AS TEXT), 0, CAST(:due_at AS BIGINT),
+       CAST(:now AS BIGINT), CAST(:now AS BIGINT), CAST(:reason AS TEXT)
 FROM call
 WHERE call.call_id = :call_id
 ON CONFLICT (call_id, destination) DO NOTHING;

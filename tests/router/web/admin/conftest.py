@@ -17,7 +17,7 @@ from router.cdr.live import LiveCall
 from router.config.live import LiveConfig
 from router.config.model import Config
 from router.live import LiveView
-from router.store.calls import CallBatch, CallStore, JournalMark
+from router.store.calls import CallBatch, CallStore, JournalMark, NewDelivery
 from router.store.recordings import Recording, RecordingStore
 from router.store.users import UserStore
 from router.store.visits import MIGRATIONS
@@ -48,6 +48,7 @@ class Admin:
     keys: dict[Role, ApiKey]
     view: LiveView | None
     live_calls: list[LiveCall]
+    live: LiveConfig
     caught_up: list[bool] = field(default_factory=lambda: [True])
     _numbers: int = 0
 
@@ -62,8 +63,8 @@ class Admin:
         assert answer.status == 200, await answer.text()
         return await answer.json()
 
-    async def call(self, path: str | None = None, **columns: Any) -> str:
-        """Stores a call, with the recording at `path` of the PBX; gives its id."""
+    async def call(self, path: str | None = None, *, told: tuple[str, ...] = (), **columns: Any) -> str:
+        """Stores a call, with the recording at `path` of the PBX and due to be `told`; gives its id."""
         self._numbers += 1
         stored = row(self._numbers) | columns
         recording = {"path": path, "seconds": 3.0, "channels": 1, "bytes": 48_044} if path else None
@@ -80,8 +81,9 @@ class Admin:
             "recording": recording,
         }
         stored["record"] = json.dumps(record)
+        deliveries = [NewDelivery(stored["call_id"], name) for name in told]
         await CallStore(self.database).write(
-            CallBatch("pbx", [stored], [], JournalMark("f", "p", 1, now()), now())
+            CallBatch("pbx", [stored], deliveries, JournalMark("f", "p", 1, now()), now())
         )
         return str(stored["call_id"])
 
@@ -125,7 +127,7 @@ async def _admin(tmp_path: Path, *, with_view: bool) -> tuple[Admin, Database]:
     application = admin_app({"store": lambda: Readiness(True, "sqlite")}, [list], parts)
     client = TestClient(TestServer(application))
     await client.start_server()
-    made = Admin(client, database, folder, keys, parts.view, live_calls, caught_up)
+    made = Admin(client, database, folder, keys, parts.view, live_calls, parts.live, caught_up)
     return made, database
 
 
