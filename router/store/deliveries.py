@@ -6,8 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
+from typing_extensions import TypedDict
+
 from pool.database import Database, Row, Transaction
 from pool.instants import DAY, LAST_INSTANT, to_iso
+from router.cdr.outcome import Result
+from router.schema import Count, Id, Iso
 
 QUERIES = Path(__file__).parent / "sql" / "deliveries"
 
@@ -64,6 +68,26 @@ class Upload(NamedTuple):
     upload_id: str
     deliveries: int
     since_at: int
+
+
+class StoredDelivery(TypedDict):
+    """A delivery as it is shown, with the call that it tells of."""
+
+    call: Id
+    destination: str
+    state: State
+    attempts: Count
+    due_at: Iso | None
+    sent_at: Iso | None
+    answer: str | None
+    reason: str | None
+    changed_at: Iso | None
+    site: str | None
+    number: str | None
+    caller: str | None
+    started_at: Iso
+    result: Result
+    channel: str | None
 
 
 class DeliveryCursor(NamedTuple):
@@ -227,7 +251,7 @@ class DeliveryStore:
 
     async def page(
         self, wanted: DeliveryFilter, *, after: DeliveryCursor | None = None, most: int = 100
-    ) -> tuple[list[dict[str, Any]], DeliveryCursor | None]:
+    ) -> tuple[list[StoredDelivery], DeliveryCursor | None]:
         """Deliveries as docs/http-api.md describes them, those of the latest calls first; the next cursor."""
         before = after or DeliveryCursor("~", "~")
         rows = await self._database.fetch(
@@ -247,7 +271,7 @@ class DeliveryStore:
         return shown, DeliveryCursor(shown[-1]["call"], shown[-1]["destination"]) if more else None
 
 
-def _shown(row: Row) -> dict[str, Any]:
+def _shown(row: Row) -> StoredDelivery:
     state = row["state"]
     return {
         "call": row["call_id"],

@@ -60,6 +60,7 @@ LISTENER: Final = Listener(
     "Calls, recordings, pools and health. Keep it off the internet, or behind a TLS proxy.",
     {
         "calls": "Finished calls, their recordings, and the calls that are going on.",
+        "deliveries": "What was told to other systems, and why not.",
         "pools": "How the numbers stand.",
         "visitors": "What visitors did before and after they called.",
         "health": "For those who watch over the process.",

@@ -186,12 +186,12 @@ def wanted_by(request: web.Request) -> Wanted:
         if name in _CHOICES and query[name] not in ("", *_CHOICES[name]):
             raise field_problem(name, f"takes {', '.join(_CHOICES[name])}")
     names: dict[str, Any] = {name: query[name] for name in FILTERS if query.get(name)}
-    names |= {name: _instant(name, query[name]) for name in ("since", "until") if query.get(name)}
+    names |= {name: instant_of(name, query[name]) for name in ("since", "until") if query.get(name)}
     chosen = replace(CallFilter(), **names)
     return Wanted(
         chosen,
         _cursor(query["cursor"]) if query.get("cursor") else None,
-        _limit(query["limit"]) if query.get("limit") else None,
+        limit_of(query["limit"]) if query.get("limit") else None,
         _form(request),
     )
 
@@ -206,13 +206,15 @@ def _form(request: web.Request) -> str:
     return next((form for form, name in TYPES.items() if name in accepted), "json")
 
 
-def _limit(text: str) -> int:
+def limit_of(text: str) -> int:
+    """The parameter `limit`. Raises Problem 400."""
     if not (text.isascii() and text.isdigit() and int(text[:9]) > 0 and len(text) <= 9):
         raise field_problem("limit", "takes a whole number from 1")
     return int(text)
 
 
-def _instant(name: str, text: str) -> int:
+def instant_of(name: str, text: str) -> int:
+    """Milliseconds of a date (UTC) or an ISO instant. Raises Problem 400 that names the parameter."""
     try:
         if len(text) == len("2026-11-22"):
             return int(datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).timestamp() * 1000)

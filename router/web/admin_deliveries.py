@@ -5,18 +5,28 @@ import binascii
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any, Final
 
 import structlog
 from aiohttp import web
+from typing_extensions import TypedDict
 
 from pool.database import Database
-from pool.instants import from_iso, now, to_iso
+from pool.instants import now, to_iso
 from router.config.live import LiveConfig
-from router.store.deliveries import STATES, DeliveryCursor, DeliveryFilter, DeliveryStore
+from router.schema import Count, Iso, Moment, Word
+from router.store.deliveries import (
+    STATES,
+    DeliveryCursor,
+    DeliveryFilter,
+    DeliveryStore,
+    State,
+    StoredDelivery,
+)
 from router.users.roles import Role
+from router.web.admin_calls import Cursored, Limit, instant_of, limit_of
 from router.web.admin_guard import caller_now
+from router.web.openapi.operation import JSON, Parameter, described
 from router.web.problems import Problem, field_problem
 
 log = structlog.get_logger(__name__)
@@ -27,6 +37,58 @@ FILTERS: Final = ("call", "destination", "state", "site")
 _PARAMETERS: Final = frozenset({*FILTERS, "since", "until", "limit", "cursor"})
 
 
+_CALL: Final = Parameter("call", str, "The call's `id`.", "01935400a4d2a1b2c3d4e5f60718293a4b5")
+_DESTINATION: Final = Parameter("destination", str, "The name of a `[[delivery]]`.", "crm")
+_QUERY: Final = (
+    Parameter("call", Word, "The call's `id`."),
+    Parameter("destination", Word, "The name of a `[[delivery]]`.", "crm"),
+    Parameter("state", State),
+    Parameter("site", Word, "The site's key.", "plumber"),
+    Parameter("since", Moment, "The call started then or later."),
+    Parameter("until", Moment, "The call started before."),
+    Parameter("limit", Limit, f"Rows in a page, {PAGE} if not given, {MOST_IN_PAGE:,} at most.", 100),
+    Parameter("cursor", Cursored, "`next` of the page before."),
+)
+
+
+class DeliveryRow(StoredDelivery):
+    """What became of telling one destination of one call. `kind` null: it is no longer configured."""
+
+    kind: str | None
+
+
+class DeliveryPage(TypedDict):
+    """Deliveries, those of the latest calls first. `next` is the `cursor` of the next page, or null."""
+
+    deliveries: list[DeliveryRow]
+    next: str | None
+
+
+class DestinationRow(TypedDict):
+    """A destination: how many deliveries are in which state, and why nothing is sent, if it is disabled."""
+
+    destination: str
+    kind: str | None
+    counts: dict[State, Count]
+    oldest_due_at: Iso | None
+    last_sent_at: Iso | None
+    disabled_at: Iso | None
+    disabled_reason: str | None
+
+
+class DestinationsAnswer(TypedDict):
+    """Those that are configured, and those that once were."""
+
+    destinations: list[DestinationRow]
+
+
+class Enabled(TypedDict):
+    """The destination is sent to again."""
+
+    destination: str
+    disabled_at: None
+
+
 class DeliveryPages:
     """The handlers."""
 
@@ -34,20 +96,32 @@ class DeliveryPages:
         self._live = live
         self._store = DeliveryStore(database)
 
+    @described(
+        "deliveries", query=_QUERY, answers={200: JSON(DeliveryPage)}, problems={400: ["invalid-request"]}
+    )
     async def list_deliveries(self, request: web.Request) -> web.Response:
         """Deliveries, those of the latest calls first."""
         wanted, after, most = wanted_by(request.query)
         found, cursor = await self._store.page(wanted, after=after, most=most)
-        kinds = {table.name: table.kind for table in self._live.current.delivery}
-        shown = [{**one, "kind": kinds.get(one["destination"])} for one in found]
+        shown = [self._with_kind(one) for one in found]
         return web.json_response({"deliveries": shown, "next": None if cursor is None else text_of(cursor)})
 
+    @described("deliveries", answers={200: JSON(DestinationsAnswer)})
     async def list_destinations(self, _: web.Request) -> web.Response:
         """Each destination: its kind, how many deliveries are in which state, and whether it is disabled."""
         return web.json_response({"destinations": await destinations(self._live, self._store)})
 
+    @described(
+        "deliveries",
+        path=[_CALL, _DESTINATION],
+        answers={200: JSON(DeliveryRow)},
+        problems={403: ["not-allowed"], 404: ["unknown-delivery", "unknown-destination"]},
+    )
     async def retry(self, request: web.Request) -> web.Response:
-        """Makes one due again."""
+        """Makes one due again.
+
+        Whatever became of it, but not while it is being sent. For the role admin.
+        """
         only_admins()
         call_id, destination = request.match_info["call"], request.match_info["destination"]
         if destination not in {table.name for table in self._live.current.delivery}:
@@ -57,10 +131,23 @@ class DeliveryPages:
             raise Problem(404, "unknown-delivery", detail)
         log.info("delivery.retried", call_id=call_id, destination=destination, by=caller_now().name)
         (found, *_), _cursor = await self._store.page(DeliveryFilter(call=call_id, destination=destination))
-        return web.json_response(found)
+        return web.json_response(self._with_kind(found))
 
+    def _with_kind(self, found: StoredDelivery) -> DeliveryRow:
+        kinds = (table.kind for table in self._live.current.delivery if table.name == found["destination"])
+        return {**found, "kind": next(kinds, None)}
+
+    @described(
+        "deliveries",
+        path=[_DESTINATION],
+        answers={200: JSON(Enabled)},
+        problems={403: ["not-allowed"], 404: ["unknown-destination"]},
+    )
     async def enable(self, request: web.Request) -> web.Response:
-        """Enables a destination that was disabled."""
+        """Enables a destination that was disabled.
+
+        One that answers 410 is sent nothing more until then. For the role admin.
+        """
         only_admins()
         destination = request.match_info["destination"]
         if not await self._store.enable(destination):
@@ -69,14 +156,14 @@ class DeliveryPages:
         return web.json_response({"destination": destination, "disabled_at": None})
 
 
-async def destinations(live: LiveConfig, store: DeliveryStore) -> list[dict[str, Any]]:
+async def destinations(live: LiveConfig, store: DeliveryStore) -> list[DestinationRow]:
     """What is known of each destination: of those that are configured, and of those that once were."""
     standings = await store.standings()
     counted: dict[str, dict[str, Any]] = {}
     for row in await store.counts():
         counted.setdefault(row["destination"], {})[row["state"]] = row
     kinds = {table.name: table.kind for table in live.current.delivery}
-    found = []
+    found: list[DestinationRow] = []
     for name in sorted({*kinds, *counted}):
         rows, standing = counted.get(name, {}), standings.get(name)
         due, sent = rows.get("due"), [row["last_sent_at"] for row in rows.values() if row["last_sent_at"]]
@@ -110,25 +197,13 @@ def wanted_by(query: Mapping[str, str]) -> tuple[DeliveryFilter, DeliveryCursor 
     names: dict[str, Any] = {name: query[name] for name in FILTERS if query.get(name)}
     if names.get("state", STATES[0]) not in STATES:
         raise field_problem("state", f"takes {', '.join(STATES)}")
-    names |= {name: _instant(name, query[name]) for name in ("since", "until") if query.get(name)}
+    names |= {name: instant_of(name, query[name]) for name in ("since", "until") if query.get(name)}
     after = _cursor(query["cursor"]) if query.get("cursor") else None
-    return replace(DeliveryFilter(), **names), after, _limit(query.get("limit") or str(PAGE))
-
-
-def _limit(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= 9 and int(text) > 0):
-        raise field_problem("limit", "takes a whole number from 1")
-    return min(int(text), MOST_IN_PAGE)
-
-
-def _instant(name: str, text: str) -> int:
-    try:
-        if len(text) == len("2026-11-22"):
-            return int(datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).timestamp() * 1000)
-        # A "+" that was not escaped arrives as a space.
-        return from_iso(text.replace(" ", "+"))
-    except ValueError:
-        raise field_problem(name, "takes 2026-11-22 (UTC) or 2026-11-22T13:00:00Z") from None
+    return (
+        replace(DeliveryFilter(), **names),
+        after,
+        min(limit_of(query.get("limit") or str(PAGE)), MOST_IN_PAGE),
+    )
 
 
 def text_of(cursor: DeliveryCursor) -> str:
