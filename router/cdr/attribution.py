@@ -8,7 +8,7 @@ from typing_extensions import TypedDict
 from pool.database import Row
 from pool.instants import to_iso
 from router.attribution.call import Verdict
-from router.schema import Count, Id, Iso
+from router.schema import Count, Iso
 
 
 class First(TypedDict):
@@ -30,8 +30,8 @@ class Ga(TypedDict):
 class Attribution(TypedDict):
     """What caused the call. `unknown` is there only when no visit is: it says why."""
 
-    visit_id: Id | None
-    visitor_id: Id | None
+    visit_id: str | None
+    visitor_id: str | None
     channel: str | None
     source: str | None
     medium: str | None

@@ -57,8 +57,8 @@ class RecordingEntry(TypedDict):
 class CandidateEntry(TypedDict):
     """One who may have called; a `visit_id` of null is "none of them"."""
 
-    visit_id: Id | None
-    visitor_id: Id | None
+    visit_id: str | None
+    visitor_id: str | None
     match: Match
     held_from: Iso | None
     held_until: Iso | None

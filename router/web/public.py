@@ -29,7 +29,7 @@ REQUESTS_PER_LEASE: Final = 10
 """Heartbeats, page views and a goodbye follow a lease: an address may send this many requests for each."""
 _PREFLIGHT_SECONDS: Final = 86_400
 _WIDGET_SECONDS: Final = 300
-_LISTENER: Final = Listener(
+LISTENER: Final = Listener(
     "Leaseline, public listener",
     "What the widget on a site's pages asks. Open to the internet; a page of another origin than the "
     "site's gets no lease.",
@@ -76,7 +76,7 @@ class PublicListener:
         for path in ("/v1/leases", "/v1/leases/{id}/seen", "/v1/leases/{id}/left"):
             router.add_route("OPTIONS", path, self.preflight)
         router.add_get("/healthz", self.health)
-        Served(_LISTENER).add_to(application)
+        Served(LISTENER).add_to(application)
         if self._demo:
             router.add_get("/demo", self.demo_page)
             router.add_get("/demo/style.css", self.demo_style)

@@ -15,6 +15,8 @@ from typing import Any, TypeVar
 
 from instance import Instance
 
+from tests.strictly import check_cdr
+
 HOST = "127.0.0.1"
 MAIN_NUMBER = "+442079460000"
 NUMBERS = [f"+4420794602{digits:02d}" for digits in range(30)]
@@ -254,7 +256,10 @@ class RouterProcess:
         path = self.folder / "cdr.ndjson"
         if not path.exists():
             return []
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n")[:-1]]
+        found = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n")[:-1]]
+        for record in found:
+            check_cdr(record)
+        return found
 
     def wait_for_cdrs(self, count: int, seconds: float = 15) -> list[dict[str, Any]]:
         """All CDRs once there are `count`; more than that is a failure."""

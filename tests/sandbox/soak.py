@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parents[1] / "asterisk-sandbox")]
+sys.path[:0] = [str(HERE), str(HERE.parents[1] / "asterisk-sandbox"), str(HERE.parents[1])]
 
 from instance import Instance  # noqa: E402
 from peers import Run  # noqa: E402

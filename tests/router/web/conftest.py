@@ -1,6 +1,6 @@
 """The public listener with a real store and a real pool, without sockets of its own."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,8 @@ from router.config.live import LiveConfig
 from router.config.model import Config, Privacy
 from router.geoip import NOWHERE, Place
 from router.store.visits import MIGRATIONS, VisitStore
-from router.web.public import public_app
+from router.web.public import LISTENER, public_app
+from tests.router.web.conforming import FOUND, conforming
 
 ORIGIN = "https://plumber.example"
 BROWSER = (
@@ -77,6 +78,14 @@ class Web:
 WebMaker = Callable[..., Awaitable[Web]]
 
 
+@pytest.fixture(autouse=True)
+def nothing_differs() -> Iterator[None]:
+    """Whatever a listener under test takes and answers is as its own description tells."""
+    FOUND.clear()
+    yield
+    assert FOUND == []
+
+
 @pytest.fixture
 async def make_web(tmp_path: Path) -> AsyncIterator[WebMaker]:
     """Makes a listener of a configuration; the pool has three numbers."""
@@ -102,7 +111,8 @@ async def make_web(tmp_path: Path) -> AsyncIterator[WebMaker]:
         numbers = tmp_path / "numbers.csv"
         numbers.write_text(f"number,pool\n{rows}", encoding="utf-8")
         await pool.import_csv(numbers, now(), default_country=None)
-        client = TestClient(TestServer(public_app(live, pool, database, place_of)))
+        application = conforming(public_app(live, pool, database, place_of), LISTENER)
+        client = TestClient(TestServer(application))
         clients.append(client)
         await client.start_server()
         return Web(client, live, database, pool, VisitStore(database))

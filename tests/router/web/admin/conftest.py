@@ -23,18 +23,23 @@ from router.store.users import UserStore
 from router.store.visits import MIGRATIONS
 from router.users.keys import ApiKey, new_key
 from router.users.roles import Role
-from router.web.admin import Parts, Readiness, admin_app
+from router.web.admin import LISTENER, Parts, Readiness, admin_app
 from tests.router.cdr.stored import row
+from tests.router.web.conforming import conforming
 
 ATTRIBUTION = {
     "channel": "Google Ads", "source": "google", "medium": "cpc", "campaign": "=spring", "term": None,
     "content": None, "referrer": None, "landing_page": None, "page_called_from": None, "visit_id": None,
-    "visitor_id": None,
+    "visitor_id": None, "click_ids": {}, "ga": {"client_id": None, "session_id": None},
+    "metrica_client_id": None, "region": None, "city": None, "ip": None, "browser": None, "os": None,
+    "device": None, "visit_count": None,
+    "first": {"source": None, "medium": None, "campaign": None, "at": None},
 }  # fmt: skip
 RECORD = {
     "answered_at": None, "switch": "pbx", "extension": None, "answered_by": None, "hung_up_by": "caller",
-    "ring_seconds": 20.0, "talk_seconds": 0.0, "qualified": False, "first_call": True, "confidence": 1.0,
-    "attribution": ATTRIBUTION, "repaired": None,
+    "ring_seconds": 20.0, "talk_seconds": 0.0, "legs": [], "transfers": [], "qualified": False,
+    "first_call": True, "confidence": 1.0, "candidates": [], "attribution": ATTRIBUTION,
+    "route": {"decided_in_ms": 0.4, "by": "router", "late": False}, "repaired": None,
 }  # fmt: skip
 
 
@@ -125,7 +130,7 @@ async def _admin(tmp_path: Path, *, with_view: bool) -> tuple[Admin, Database]:
     )
     parts = Parts(LiveConfig(tmp_path / "config.toml", config), database, pool, view if with_view else None)
     application = admin_app({"store": lambda: Readiness(True, "sqlite")}, [list], parts)
-    client = TestClient(TestServer(application))
+    client = TestClient(TestServer(conforming(application, LISTENER)))
     await client.start_server()
     made = Admin(client, database, folder, keys, parts.view, live_calls, parts.live, caught_up)
     return made, database
