@@ -10,8 +10,6 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 from pydantic import Field, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
-from pool.ids import ID_LENGTH
-
 REFERENCE: Final = "#/components/schemas/{model}"
 
 Iso: TypeAlias = Annotated[
@@ -32,14 +30,8 @@ Number: TypeAlias = Annotated[
     str, Field(json_schema_extra={"pattern": r"^\+[1-9]\d{1,14}$"}, examples=["+442079460123"])
 ]
 """A phone number, E.164."""
-Id: TypeAlias = Annotated[
-    str,
-    Field(
-        json_schema_extra={"pattern": f"^[0-9a-f]{{{ID_LENGTH}}}$"},
-        examples=["01935400a4d2a1b2c3d4e5f60718293a4b5"],
-    ),
-]
-"""An id that `pool.ids` made."""
+Id: TypeAlias = Annotated[str, Field(examples=["01935400a4d2a1b2c3d4e5f60718293a4b5"])]
+"""An id that was given by us: a word without meaning to others."""
 
 CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 """Characters that no name, number or address has, and that not every database stores."""
