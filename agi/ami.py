@@ -1,6 +1,8 @@
 """The connection to Asterisk's manager interface: health, live channels, events, AstDB.
 
-It is kept up by `AmiConnection.run`. Actions are never repeated by themselves: after a time-out or a lost
+It is kept up by `AmiConnection.run`, or made for a moment by `AmiConnection.visit`: Asterisk wakes every
+session for each of a call's ninety events, whatever the session reads, so that one which has nothing to do
+costs more than the calls' own dialplan. Actions are never repeated by themselves: after a time-out or a lost
 connection nobody knows whether Asterisk carried them out.
 """
 
@@ -15,7 +17,15 @@ from typing import Final
 import structlog
 
 from agi.ami_event import AmiEvent, AmiReply, EventQueue, HeaderValue, LiveChannel
-from agi.ami_guard import AmiDisconnected, AmiError, AmiRefused, AmiTimeout, GuardedProtocol, check_text
+from agi.ami_guard import (
+    AmiDisconnected,
+    AmiError,
+    AmiRefused,
+    AmiTimeout,
+    Answers,
+    GuardedProtocol,
+    check_text,
+)
 
 __all__ = [
     "AmiConnection",
@@ -36,7 +46,7 @@ _random: Final = secrets.SystemRandom()
 
 
 class AmiConnection:
-    """One AMI user's connection, made again whenever it is lost.
+    """One AMI user's connection: kept, and made again whenever it is lost (`run`), or for a moment (`visit`).
 
     events: what to subscribe to, "off", "on" or classes ("call,system"). on_connected: run after each
     login, and cancelled when that connection is lost; it is the place to ask what is live. Events queue up
@@ -78,6 +88,7 @@ class AmiConnection:
         self._protocol: GuardedProtocol | None = None
         self._closing = asyncio.Event()
         self._up = asyncio.Event()
+        self._visiting = asyncio.Lock()
 
     @property
     def connected(self) -> bool:
@@ -108,6 +119,31 @@ class AmiConnection:
                         await self._closing.wait()
         finally:
             self.queue.close()
+
+    @contextlib.asynccontextmanager
+    async def visit(self) -> AsyncGenerator[None]:
+        """Connected within the block, one visit after another; not to be mixed with `run`.
+
+        Raises `AmiError` or OSError when there is no connection; `last_error` then says why until the next
+        visit, and the log once for each reason. A connection that is lost meanwhile shows in the next action.
+        """
+        async with self._visiting:
+            reached = not self.last_error
+            try:
+                protocol = await self._open()
+            except (AmiError, OSError) as error:
+                self._note(error)
+                raise
+            try:
+                if not reached:
+                    self._tell_connected(protocol)
+                yield
+                await protocol.request({"Action": "Logoff"}, timeout=self._action_seconds)
+            except (AmiDisconnected, AmiTimeout) as error:
+                self._note(error)
+                raise
+            finally:
+                self._shut(protocol)
 
     async def close(self) -> None:
         """End the connection for good; `run` and `events` end too. Also while waiting to reconnect."""
@@ -161,6 +197,11 @@ class AmiConnection:
         items = await self.list_action({"Action": "CoreShowChannels"})
         return [LiveChannel.of(item) for item in items if item.name == "CoreShowChannel"]
 
+    async def variables(self, channels: Sequence[str], variable: str) -> dict[str, str]:
+        """A variable, or function, of each of these channels; those that are gone or lack it are left out."""
+        asked = [(("Channel", name), ("Variable", variable)) for name in channels]
+        return {channels[index]: value for index, value in (await self._bulk("GetVar", asked)).values.items()}
+
     async def db_get(self, family: str, key: str) -> str | None:
         """AstDB's value; None when there is none."""
         try:
@@ -176,17 +217,16 @@ class AmiConnection:
 
         Raises `AmiRefused` for the first pair that was refused; the others are put.
         """
-        refused = await self._bulk(
-            "DBPut", [(("Family", family), ("Key", key), ("Val", value)) for key, value in pairs]
-        )
+        asked = [(("Family", family), ("Key", key), ("Val", value)) for key, value in pairs]
+        refused = (await self._bulk("DBPut", asked)).refused
         if refused:
             index, message = refused[0]
             raise AmiRefused(f"DBPut {family}/{pairs[index][0]}: {message} ({len(refused)} of {len(pairs)})")
 
     async def db_del(self, family: str, keys: Sequence[str]) -> None:
         """Delete ``keys``; those that are not there are no error."""
-        refused = await self._bulk("DBDel", [(("Family", family), ("Key", key)) for key in keys])
-        for index, message in refused:
+        answers = await self._bulk("DBDel", [(("Family", family), ("Key", key)) for key in keys])
+        for index, message in answers.refused:
             # Asterisk refuses a key that is not there, in words that differ by version.
             if await self.db_get(family, keys[index]) is not None:
                 raise AmiRefused(f"DBDel {family}/{keys[index]}: {message}")
@@ -197,20 +237,21 @@ class AmiConnection:
         if not reply.success and _NOT_FOUND not in reply.message:
             raise AmiRefused(f"DBDelTree {family}: {reply.message}")
 
-    async def _bulk(self, name: str, actions: Sequence[Sequence[tuple[str, str]]]) -> list[tuple[int, str]]:
-        """Which of ``actions`` were refused, by index, and with what words."""
+    async def _bulk(self, name: str, actions: Sequence[Sequence[tuple[str, str]]]) -> Answers:
+        """Send ``actions``, many in one write, and give all their answers."""
         for fields in actions:
             for _, value in fields:
                 check_text(value)
-        refused: list[tuple[int, str]] = []
+        answers = Answers([], {})
         for start in range(0, len(actions), BULK_SIZE):
             texts = [
                 f"Action: {name}\r\n" + "".join(f"{header}: {value}\r\n" for header, value in fields)
                 for fields in actions[start : start + BULK_SIZE]
             ]
             bulk = await self._live().request_bulk(texts, timeout=self._action_seconds)
-            refused += [(start + index, message) for index, message in bulk.refused]
-        return refused
+            answers.refused.extend((start + index, message) for index, message in bulk.answers.refused)
+            answers.values.update((start + index, value) for index, value in bulk.answers.values.items())
+        return answers
 
     def _live(self) -> GuardedProtocol:
         if self._protocol is None:
@@ -219,36 +260,46 @@ class AmiConnection:
 
     async def _connect_once(self) -> None:
         """Connect, log in, and stay until the connection is lost. Raises why it was."""
-        loop = asyncio.get_running_loop()
+        protocol = await self._open()
+        hook = asyncio.get_running_loop().create_task(self._hook())
+        try:
+            self._tell_connected(protocol)
+            await self._watch(protocol)
+        finally:
+            self._shut(protocol)
+            hook.cancel()
+            await asyncio.wait([hook], timeout=self._action_seconds)
+
+    async def _open(self) -> GuardedProtocol:
+        """Connect and log in."""
         try:
             async with asyncio.timeout(self._action_seconds):
-                _, protocol = await loop.create_connection(
+                _, protocol = await asyncio.get_running_loop().create_connection(
                     lambda: GuardedProtocol(self.queue.put), self.host, self.port, ssl=self._tls
                 )
         except TimeoutError:
             raise AmiTimeout(
                 f"no connection to {self.host}:{self.port} within {self._action_seconds} s"
             ) from None
-        hook: asyncio.Task[None] | None = None
         try:
             await self._log_in(protocol)
-            self._protocol = protocol
-            self.connections += 1
-            self.last_error = ""
-            self._up.set()
-            log.info(
-                "ami connected", host=self.host, port=self.port, user=self.username, banner=protocol.banner
-            )
-            hook = loop.create_task(self._hook())
-            await self._watch(protocol)
-        finally:
-            self._protocol = None
-            self._up.clear()
-            self.queue.mark_gap()
+        except BaseException:
             protocol.close()
-            if hook is not None:
-                hook.cancel()
-                await asyncio.wait([hook], timeout=self._action_seconds)
+            raise
+        self._protocol = protocol
+        self.connections += 1
+        self.last_error = ""
+        self._up.set()
+        return protocol
+
+    def _shut(self, protocol: GuardedProtocol) -> None:
+        self._protocol = None
+        self._up.clear()
+        self.queue.mark_gap()
+        protocol.close()
+
+    def _tell_connected(self, protocol: GuardedProtocol) -> None:
+        log.info("ami connected", host=self.host, port=self.port, user=self.username, banner=protocol.banner)
 
     async def _log_in(self, protocol: GuardedProtocol) -> None:
         fields = {

@@ -7,7 +7,7 @@ action ends: in its reply, or in one of the errors below.
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import structlog
 from panoramisk.actions import Action
@@ -193,8 +193,15 @@ class GuardedProtocol(AMIProtocol):
         return True
 
 
+class Answers(NamedTuple):
+    """To many actions, by their index: the words of those refused, and the ``Value`` of the others."""
+
+    refused: list[tuple[int, str]]
+    values: dict[int, str]
+
+
 class Bulk:
-    """Many actions sent together: which were refused, and an end when the last reply is there."""
+    """Many actions sent together: their answers, and an end when the last reply is there."""
 
     PREFIX: Final = "bulk/"
     _count = 0
@@ -202,13 +209,16 @@ class Bulk:
     def __init__(self, size: int) -> None:
         Bulk._count += 1
         self.ids = [f"{self.PREFIX}{Bulk._count}/{index}" for index in range(size)]
-        self.refused: list[tuple[int, str]] = []
+        self.answers = Answers([], {})
         self.missing = size
         self.future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def add(self, message: Any) -> None:
+        index = int(message.id.rpartition("/")[2])
         if message.response != "Success":
-            self.refused.append((int(message.id.rpartition("/")[2]), str(message.message)))
+            self.answers.refused.append((index, str(message.message)))
+        elif isinstance(message.value, str):
+            self.answers.values[index] = message.value
         self.missing -= 1
         if self.missing == 0 and not self.future.done():
             self.future.set_result(None)

@@ -82,7 +82,11 @@ class CallsRole:
             hold_of=lambda call: self._switch.hold_of(call) if self._switch is not None else None,
             now=now,
         )
-        self._switch = Switch(live, database, self.ingest, self._journal) if config.ami.enabled else None
+        self._switch = (
+            Switch(live, database, self.ingest, self._journal, watched=lambda: self.view.watchers > 0)
+            if config.ami.enabled
+            else None
+        )
 
     def services(self) -> Iterator[tuple[str, Callable[[], Awaitable[None]]]]:
         """What runs for as long as the process does."""

@@ -1,36 +1,31 @@
-"""Which calls are on hold: only the AMI tells, and only while its events are read."""
+"""Which calls are on hold: asked of the switch, channel by channel, while somebody watches."""
 
-from agi.ami_event import AmiEvent
-from router.cdr.live import LiveCall
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from agi.ami_event import LiveChannel
+
+HELD: Final = "CHANNEL(rtp,hold)"
+"""Of a PJSIP channel that is up: "1" while its phone has put the call on hold."""
 
 
-class Holds:
-    """Channels on hold by linkedid, from AMI's Hold and Unhold events."""
+def askable(channels: Iterable[LiveChannel]) -> list[str]:
+    """The channels that can tell: others have no such variable, and Asterisk would log each question."""
+    return [
+        channel.channel
+        for channel in channels
+        if channel.bridge_id and channel.state == "Up" and channel.channel.startswith("PJSIP/")
+    ]
 
-    def __init__(self) -> None:
-        self._since: int | None = None
-        self._holding: dict[str, set[str]] = {}
 
-    def listen(self, since: int | None) -> None:
-        """Events are read from the instant `since` on; None: not any more. What was heard before is void."""
-        self._since = since
-        self._holding.clear()
+def holds_of(channels: Iterable[LiveChannel], told: Mapping[str, str]) -> dict[str, bool]:
+    """By linkedid whether any channel of the call holds it; calls of which no channel told are left out.
 
-    def hear(self, event: AmiEvent) -> None:
-        """Takes a Hold or Unhold event."""
-        linkedid, uniqueid = event.get("Linkedid", ""), event.get("Uniqueid", "")
-        if event.name == "Hold":
-            self._holding.setdefault(linkedid, set()).add(uniqueid)
-        elif linkedid in self._holding:
-            self._holding[linkedid].discard(uniqueid)
-
-    def keep(self, linkedids: set[str]) -> None:
-        """Forgets calls that are over."""
-        for linkedid in self._holding.keys() - linkedids:
-            del self._holding[linkedid]
-
-    def of(self, call: LiveCall) -> bool | None:
-        """Whether somebody in the call is on hold; None: nobody listened since it began."""
-        if call.linkedid in self._holding:
-            return bool(self._holding[call.linkedid])
-        return False if self._since is not None and call.started_at >= self._since else None
+    `told`: what each channel answered to `HELD`.
+    """
+    holds: dict[str, bool] = {}
+    for channel in channels:
+        answer = told.get(channel.channel)
+        if answer in {"0", "1"}:
+            holds[channel.linkedid] = holds.get(channel.linkedid, False) or answer == "1"
+    return holds

@@ -9,24 +9,27 @@ import structlog
 from prometheus_client.core import Metric
 
 from agi.ami import AmiConnection, AmiError
+from agi.ami_event import AmiReply
+from agi.astdb import AstDbByVisits
 from agi.cel import MalformedEvent, from_ami
 from agi.journal import JournalReader, JournalState
-from pool.database import Database
+from pool.database import Database, StoreUnavailable
 from pool.instants import now
 from router.cdr.ingest import Ingest
 from router.cdr.live import LiveCall
 from router.config.live import LiveConfig
-from router.holds import Holds
+from router.config.values import Secret
+from router.holds import HELD, askable, holds_of
 from router.metrics import counter, gauge
 from router.routing.fallback import FallbackTable
 from router.store.fallback import FallbackStore
-from router.supervision import keep_running
 from router.web.admin import Check, Readiness
 
 log = structlog.get_logger(__name__)
 
-LOOK_SECONDS: Final = 2.0
-SYNC_SECONDS: Final = 5.0
+TICK_SECONDS: Final = 1.0
+"""While somebody watches, the switch is asked so often which calls are on hold."""
+LONGEST_PAUSE_SECONDS: Final = 10.0
 WITNESS_EVENTS: Final = "call,system"
 WITNESS_STAYS_SECONDS: Final = 60.0
 LEAST_DISK_BYTES: Final = 64 * 1024 * 1024
@@ -36,43 +39,47 @@ OUR_CONTEXTS: Final = "leaseline-"
 
 
 class Switch:
-    """Both AMI users of one PBX. Calls need neither: the journal alone makes every CDR."""
+    """Both AMI users of one PBX. Calls need neither: the journal alone makes every CDR.
 
-    def __init__(self, live: LiveConfig, database: Database, ingest: Ingest, journal: JournalReader) -> None:
+    The sessions are short, since idle ones cost Asterisk more than a call's dialplan (docs/benchmarks.md): a
+    look at the live channels every few seconds, and one for each batch that goes into AstDB. Only the second
+    witness stays connected.
+    """
+
+    def __init__(
+        self,
+        live: LiveConfig,
+        database: Database,
+        ingest: Ingest,
+        journal: JournalReader,
+        *,
+        watched: Callable[[], bool],
+    ) -> None:
+        """`watched`: whether anybody looks at the live calls."""
         config = live.current
         self._ingest = ingest
         self._journal = journal
+        self._watched = watched
         self._policy = config.ami.witness
+        self._look_seconds = config.ami.ping_seconds
         self._witness_until = 0.0
         self._witnessing = False
+        self._look_at = 0.0
+        self._started = ""
         self._unheard: dict[str, float] = {}
         self._malformed = 0
-        self._holds = Holds()
-        self._ami = AmiConnection(
-            config.ami.host,
-            config.ami.port,
-            config.ami.username,
-            config.ami.secret.read(),
-            events="off",
-            on_connected=self._connected,
-            ping_seconds=config.ami.ping_seconds,
+        self._holds: dict[str, bool] = {}
+        self._ami = _connection(live, config.ami.username, config.ami.secret)
+        self._astdb = _connection(live, config.ami.fallback_username, config.ami.fallback_secret)
+        self._table = FallbackTable(
+            live, FallbackStore(database, config.node.switch), AstDbByVisits(self._astdb)
         )
-        self._astdb = AmiConnection(
-            config.ami.host,
-            config.ami.port,
-            config.ami.fallback_username,
-            config.ami.fallback_secret.read(),
-            events="off",
-            on_connected=lambda _: keep_running("fallback", self._table.run),
-            ping_seconds=config.ami.ping_seconds,
-        )
-        self._table = FallbackTable(live, FallbackStore(database, config.node.switch), self._astdb)
 
     def services(self) -> Iterator[tuple[str, Callable[[], Awaitable[None]]]]:
         """What runs for as long as the process does."""
-        yield "ami", self._ami.run
-        yield "ami-events", self._witness
-        yield "ami-fallback", self._astdb.run
+        yield "ami", self._attend
+        yield "ami-events", self._hear
+        yield "ami-fallback", self._keep_table
 
     def checks(self) -> dict[str, Check]:
         """The AMI is told of, but a router without it still does all its work: it is always ready."""
@@ -84,8 +91,12 @@ class Switch:
     def figures(self) -> Sequence[Metric]:
         """Counters and gauges."""
         return [
-            gauge("ami_connected", "1 while the AMI answers", float(self._ami.connected)),
-            gauge("fallback_connected", "1 while AstDB can be kept in step", float(self._astdb.connected)),
+            gauge("ami_connected", "1 when the AMI answered last time", float(not self._ami.last_error)),
+            gauge(
+                "fallback_connected",
+                "1 when AstDB could be reached last time",
+                float(not self._astdb.last_error),
+            ),
             gauge(
                 "witness_on", "1 while the journal's events are read over AMI too", float(self._witnessing)
             ),
@@ -95,39 +106,76 @@ class Switch:
         ]
 
     def hold_of(self, call: LiveCall) -> bool | None:
-        """Whether a call is on hold; None where nobody listens: AMI's events are read only when needed."""
-        return self._holds.of(call)
+        """Whether a call is on hold; None where that is not known (yet)."""
+        return self._holds.get(call.linkedid)
 
     @staticmethod
     def _state(connection: AmiConnection) -> str:
-        return "connected" if connection.connected else f"not connected: {connection.last_error}"
+        return f"not connected: {connection.last_error}" if connection.last_error else "connected"
 
-    async def _connected(self, connection: AmiConnection) -> None:
-        """Ask what is live, then look after the witness, until the connection is lost."""
-        self._witnessing = False
-        self._holds.listen(None)
-        loop = asyncio.get_running_loop()
-        sync_at = loop.time()
+    async def _keep_table(self) -> None:
+        """Keep AstDB's table; while the AMI is away, try again after growing pauses."""
+        pause = TICK_SECONDS
+        while True:
+            put = self._table.numbers_put
+            try:
+                await self._table.run()
+            except (AmiError, OSError, StoreUnavailable) as error:
+                log.info("fallback.waits", reason=str(error))
+            pause = TICK_SECONDS if self._table.numbers_put > put else min(pause * 2, LONGEST_PAUSE_SECONDS)
+            await asyncio.sleep(pause)
+
+    async def _attend(self) -> None:
+        """Look in now and then; stay while the journal needs its second witness."""
+        seconds = asyncio.get_running_loop().time
+        pause = TICK_SECONDS
         while True:
             try:
-                if loop.time() >= sync_at:
-                    await self._sync(connection)
-                    sync_at = loop.time() + SYNC_SECONDS
-                await self._turn_witness(connection, self._reason())
-            except AmiError as error:
-                log.warning("switch.look_failed", error=str(error))
-            await asyncio.sleep(LOOK_SECONDS)
+                if self._wants_witness():
+                    await self._bear_witness()
+                elif seconds() >= self._look_at or self._watched():
+                    async with self._ami.visit():
+                        await self._look()
+                pause = TICK_SECONDS
+            except (AmiError, OSError) as error:
+                self._holds = {}
+                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+                log.debug("switch.look_failed", error=str(error))
+            await asyncio.sleep(pause)
 
-    async def _sync(self, connection: AmiConnection) -> None:
+    async def _look(self) -> None:
         """Tell ingest which calls the switch has; a call of ours it never heard of means missing lines."""
+        connection = self._ami
         at = now()
         channels = await connection.live_channels()
         self._ingest.switch_live([channel.linkedid for channel in channels], at)
-        self._holds.keep({channel.linkedid for channel in channels})
         heard = self._ingest.linkedids()
         seen_at = asyncio.get_running_loop().time()
         ours = {channel.linkedid for channel in channels if channel.context.startswith(OUR_CONTEXTS)}
         self._unheard = {name: self._unheard.get(name, seen_at) for name in ours - heard}
+        self._look_at = seen_at + self._look_seconds
+        if self._watched():
+            told = await connection.variables(askable(channels), HELD)
+            self._holds = holds_of(channels, told)
+        else:
+            self._holds = {}
+        self._notice_start(await connection.action({"Action": "CoreStatus"}))
+
+    def _notice_start(self, status: AmiReply) -> None:
+        started = f"{status.headers.get('corestartupdate')} {status.headers.get('corestartuptime')}"
+        if self._started and started != self._started:
+            log.info("switch.started_anew", at=started)
+            self._table.doubt()
+        self._started = started
+
+    def _wants_witness(self) -> bool:
+        seconds = asyncio.get_running_loop().time()
+        if reason := self._reason():
+            if seconds >= self._witness_until:
+                tell = log.warning if self._policy == "auto" else log.info
+                tell("switch.witness_wanted", reason=reason)
+            self._witness_until = seconds + WITNESS_STAYS_SECONDS
+        return seconds < self._witness_until
 
     def _reason(self) -> str:
         """Why the journal needs a second witness now; "" when it does not."""
@@ -136,36 +184,39 @@ class Switch:
         if self._journal.state is JournalState.UNREADABLE:
             return f"the journal cannot be read: {self._journal.reason}"
         seconds = asyncio.get_running_loop().time()
-        if any(seconds - since >= UNHEARD_SECONDS for since in self._unheard.values()):
+        if any(seconds - since >= UNHEARD_SECONDS for since in self._unheard.values()) and not (
+            self._unheard.keys() <= self._ingest.linkedids()
+        ):
             return "calls are live that the journal does not tell of"
         free = _free_bytes(self._journal)
         if free is not None and free < LEAST_DISK_BYTES:
             return f"the journal's disk has {free // 1024 // 1024} MB left"
         return ""
 
-    async def _turn_witness(self, connection: AmiConnection, reason: str) -> None:
-        seconds = asyncio.get_running_loop().time()
-        if reason:
-            self._witness_until = seconds + WITNESS_STAYS_SECONDS
-        wanted = seconds < self._witness_until
-        if wanted == self._witnessing:
-            return
-        reply = await connection.action(
-            {"Action": "Events", "EventMask": WITNESS_EVENTS if wanted else "off"}
-        )
-        if not reply.success:
-            log.error("switch.witness_refused", reason=reply.message)
-            return
-        self._witnessing = wanted
-        self._holds.listen(now() if wanted else None)
-        tell = log.warning if wanted and self._policy == "auto" else log.info
-        tell("switch.witness_on" if wanted else "switch.witness_off", reason=reason or None)
+    async def _bear_witness(self) -> None:
+        """Read the journal's events over AMI until they are not needed, or the connection is lost."""
+        seconds = asyncio.get_running_loop().time
+        async with self._ami.visit():
+            reply = await self._ami.action({"Action": "Events", "EventMask": WITNESS_EVENTS})
+            if not reply.success:
+                log.error("switch.witness_refused", reason=reply.message)
+                return
+            self._witnessing = True
+            log.info("switch.witness_on")
+            try:
+                while self._wants_witness():
+                    if seconds() >= self._look_at or self._watched():
+                        await self._look()
+                    else:
+                        await self._ami.ping()
+                    await asyncio.sleep(TICK_SECONDS)
+            finally:
+                self._witnessing = False
+            log.info("switch.witness_off")
 
-    async def _witness(self) -> None:
+    async def _hear(self) -> None:
         """The journal's events, as the AMI tells them."""
         async for event in self._ami.events():
-            if event.name in {"Hold", "Unhold"}:
-                self._holds.hear(event)
             if event.name != "CEL":
                 continue
             try:
@@ -173,6 +224,11 @@ class Switch:
             except MalformedEvent as error:
                 self._malformed += 1
                 log.warning("switch.event_malformed", error=str(error))
+
+
+def _connection(live: LiveConfig, username: str, secret: Secret) -> AmiConnection:
+    ami = live.current.ami
+    return AmiConnection(ami.host, ami.port, username, secret.read(), events="off")
 
 
 def _free_bytes(journal: JournalReader) -> int | None:

@@ -38,7 +38,10 @@ class AstDb(Protocol):
 
 
 class FallbackTable:
-    """One switch's table. `run` once for each connection of the AMI, until it breaks."""
+    """One switch's table: `run` until the store or the AMI fails.
+
+    The AMI is asked only when there is something to put, and once in each whole pass.
+    """
 
     def __init__(self, live: LiveConfig, store: FallbackStore, astdb: AstDb) -> None:
         self._live = live
@@ -46,16 +49,22 @@ class FallbackTable:
         self._astdb = astdb
         self._table = CurrentTable(lambda: live.current)
         self._passed: Config | None = None
+        self._doubted = False
         self.numbers_put = 0
+
+    def doubt(self) -> None:
+        """The switch was started anew: its AstDB may be another one."""
+        self._doubted = True
 
     async def run(self) -> None:
         """Bring the table up to date and keep it so; raises what the store or the AMI raise."""
-        await self._check_generation()
         loop = asyncio.get_running_loop()
         next_pass = loop.time()
         leases_from = f"{now():011x}"
         while True:
-            if loop.time() >= next_pass or self._live.current is not self._passed:
+            if self._doubted or loop.time() >= next_pass or self._live.current is not self._passed:
+                self._doubted = False
+                await self._check_generation()
                 await self._whole_pass()
                 next_pass = loop.time() + WHOLE_PASS_SECONDS
             numbers, leases_from = await self._store.leased_since(leases_from, PAGE)

@@ -321,3 +321,75 @@ async def test_cancelling_run_ends_the_connection(peer: AmiPeer) -> None:
     with pytest.raises(asyncio.CancelledError):
         await running
     assert not connection.connected
+
+
+def goodbye(fields: dict[str, str]) -> str:
+    return message(Response="Goodbye", **own(fields), Message="Thanks for all the fish.")
+
+
+async def test_a_visit_logs_in_asks_and_logs_off(peer: AmiPeer) -> None:
+    peer.answers["logoff"] = goodbye
+    ami = AmiConnection("127.0.0.1", peer.port, "leaseline", "secret", events="off")
+    assert ami.last_error
+    with capture_logs() as logs:
+        for _ in range(2):
+            async with ami.visit():
+                assert await ami.ping() >= 0
+            assert ami.last_error == ""
+            with pytest.raises(AmiDisconnected):
+                await ami.ping()
+    assert [fields["action"] for fields in peer.actions] == ["Login", "Ping", "Logoff"] * 2
+    assert [entry["event"] for entry in logs] == ["ami connected"]
+
+
+async def test_visits_wait_for_one_another(peer: AmiPeer) -> None:
+    peer.answers["logoff"] = goodbye
+    ami = AmiConnection("127.0.0.1", peer.port, "leaseline", "secret", events="off")
+
+    async def visit() -> None:
+        async with ami.visit():
+            await ami.ping()
+
+    await asyncio.gather(visit(), visit(), visit())
+    assert [fields["action"] for fields in peer.actions] == ["Login", "Ping", "Logoff"] * 3
+
+
+async def test_why_a_visit_failed_is_told_once(peer: AmiPeer) -> None:
+    await peer.stop()
+    ami = AmiConnection("127.0.0.1", peer.port, "leaseline", "secret", action_seconds=0.2)
+
+    async def ask(name: str) -> None:
+        async with ami.visit():
+            await ami.action({"Action": name})
+
+    with capture_logs() as logs:
+        for _ in range(2):
+            with pytest.raises(OSError, match="onnect"):
+                await ask("Ping")
+            assert "onnect" in ami.last_error
+        await peer.listen()
+        peer.answers["slow"] = lambda fields: None
+        with pytest.raises(AmiTimeout):
+            await ask("Slow")
+        assert "Slow" in ami.last_error
+        peer.answers["drop"] = lambda fields: peer.drop()
+        with pytest.raises(AmiDisconnected):
+            await ask("Drop")
+    assert [entry["event"] for entry in logs] == [
+        "ami not connected", "ami connected", "ami not connected", "ami connected", "ami not connected",
+    ]  # fmt: skip
+
+
+async def test_a_variable_of_many_channels(peer: AmiPeer) -> None:
+    def answer(fields: dict[str, str]) -> str:
+        if fields["channel"] == "PJSIP/gone-1":
+            return error(fields, "No such channel")
+        return message(
+            Response="Success", **own(fields), Variable=fields["variable"], Value=fields["channel"][-1]
+        )
+
+    peer.answers["getvar"] = answer
+    async with connected(peer) as ami:
+        names = [f"PJSIP/a-{number}" for number in range(250)] + ["PJSIP/gone-1"]
+        told = await ami.variables(names, "CHANNEL(rtp,hold)")
+    assert told == {name: name[-1] for name in names[:-1]}

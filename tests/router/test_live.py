@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from agi.ami_event import AmiEvent
+from agi.ami_event import LiveChannel
 from agi.cel import CelEvent, from_line
 from router.cdr.live import GONE_MS, SETTLE_MS, LiveCall, LiveCalls
-from router.holds import Holds
+from router.holds import askable, holds_of
 from router.live import LiveView, Snapshot, changes
 from router.store.calls import JournalMark
 
@@ -74,35 +74,38 @@ async def test_a_watcher_who_comes_at_any_line_sees_what_is_going_on(name: str) 
         assert begun <= seen
 
 
-def hold(name: str, linkedid: str, uniqueid: str) -> AmiEvent:
-    return AmiEvent(name, {"linkedid": linkedid, "uniqueid": uniqueid}, 0, False)
+def channel(name: str, linkedid: str, *, state: str = "Up", bridge_id: str = "b") -> LiveChannel:
+    return LiveChannel(name, linkedid, linkedid, state, "", "", "", "", "Dial", bridge_id, 5)
 
 
-def test_a_call_is_on_hold_while_any_of_its_channels_is() -> None:
-    call = LiveCall("1.1", "", "", "", "", "talking", 1_000, 1_100, None)
-    holds = Holds()
-    assert holds.of(call) is None
-    holds.listen(500)
-    assert holds.of(call) is False
-    for name, uniqueid, wanted in (
-        ("Hold", "1.1", True), ("Hold", "1.2", True), ("Unhold", "1.1", True), ("Unhold", "1.2", False),
-        ("Unhold", "1.2", False),
-    ):  # fmt: skip
-        holds.hear(hold(name, "1.1", uniqueid))
-        assert holds.of(call) is wanted
+@pytest.mark.parametrize(
+    ("told", "wanted"),
+    [
+        ({}, {}),
+        ({"PJSIP/trunk-1": "0"}, {"1.1": False}),
+        ({"PJSIP/trunk-1": "0", "PJSIP/agent1-2": "1"}, {"1.1": True}),
+        ({"PJSIP/trunk-1": "1", "PJSIP/agent1-2": "0", "PJSIP/x-3": "0"}, {"1.1": True, "1.3": False}),
+        ({"PJSIP/trunk-1": "(null)", "PJSIP/x-3": ""}, {}),
+    ],
+)
+def test_a_call_is_on_hold_while_any_of_its_channels_is(
+    told: dict[str, str], wanted: dict[str, bool]
+) -> None:
+    channels = [
+        channel("PJSIP/trunk-1", "1.1"),
+        channel("PJSIP/agent1-2", "1.1"),
+        channel("PJSIP/x-3", "1.3"),
+    ]
+    assert holds_of(channels, told) == wanted
 
 
-def test_of_a_call_that_began_before_anybody_listened_hold_is_unknown_until_it_is_told() -> None:
-    call = LiveCall("1.1", "", "", "", "", "talking", 1_000, 1_100, None)
-    holds = Holds()
-    holds.listen(2_000)
-    assert holds.of(call) is None
-    holds.hear(hold("Unhold", "1.1", "1.1"))
-    assert holds.of(call) is None
-    holds.hear(hold("Hold", "1.1", "1.1"))
-    assert holds.of(call) is True
-    holds.keep({"1.2"})
-    assert holds.of(call) is None
-    holds.hear(hold("Hold", "1.1", "1.1"))
-    holds.listen(None)
-    assert holds.of(call) is None
+def test_only_bridged_pjsip_channels_are_asked() -> None:
+    assert askable(
+        [
+            channel("PJSIP/trunk-1", "1.1"),
+            channel("PJSIP/agent1-2", "1.1", state="Ringing", bridge_id=""),
+            channel("PJSIP/agent2-3", "1.1", bridge_id=""),
+            channel("Local/8@x-4;1", "1.4"),
+            channel("SIP/old-5", "1.5"),
+        ]
+    ) == ["PJSIP/trunk-1"]
