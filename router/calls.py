@@ -28,7 +28,7 @@ from router.routing.route import NotOurNumber, site_of
 from router.store.calls import CallStore
 from router.store.recordings import RecordingStore
 from router.switch import Switch
-from router.web.admin import Check, Readiness
+from router.web.parts import Check, Readiness
 
 log = structlog.get_logger(__name__)
 

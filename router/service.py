@@ -26,8 +26,9 @@ from router.routing.route import Route
 from router.store.routing import RoutingStore
 from router.store.visits import MIGRATIONS
 from router.supervision import keep_running
-from router.web.admin import Check, Figures, Parts, Readiness, admin_app
+from router.web.admin import Figures, admin_app
 from router.web.listen import listen
+from router.web.parts import Check, Parts, Readiness
 from router.web.public import public_app
 
 log = structlog.get_logger(__name__)

@@ -23,7 +23,7 @@ from router.holds import HELD, askable, holds_of
 from router.metrics import counter, gauge
 from router.routing.fallback import FallbackTable
 from router.store.fallback import FallbackStore
-from router.web.admin import Check, Readiness
+from router.web.parts import Check, Readiness
 
 log = structlog.get_logger(__name__)
 

@@ -44,16 +44,26 @@ class UserStore:
             raise UserExists(name)
 
     async def change_password(self, name: str, password: str) -> None:
-        """Raises NoSuchUser."""
+        """`password` is the new one's hash; the user is logged out everywhere. Raises NoSuchUser."""
         async with self._database.write() as transaction:
             changed = await transaction.fetch(self._queries.change_password, name=name, password=password)
+            await transaction.run(self._queries.end_sessions_of, account=name)
+        if not changed:
+            raise NoSuchUser(name)
+
+    async def change_role(self, name: str, role: Role) -> None:
+        """The user may do this from now on, and is logged out everywhere. Raises NoSuchUser."""
+        async with self._database.write() as transaction:
+            changed = await transaction.fetch(self._queries.change_role, name=name, role=role.value)
+            await transaction.run(self._queries.end_sessions_of, account=name)
         if not changed:
             raise NoSuchUser(name)
 
     async def remove(self, name: str) -> None:
-        """The user and all its keys. Raises NoSuchUser."""
+        """The user with all keys and sessions. Raises NoSuchUser."""
         async with self._database.write() as transaction:
             await transaction.run(self._queries.remove_keys_of, account=name)
+            await transaction.run(self._queries.end_sessions_of, account=name)
             removed = await transaction.fetch(self._queries.remove_account, name=name)
         if not removed:
             raise NoSuchUser(name)

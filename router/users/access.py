@@ -1,4 +1,4 @@
-"""Who sends a request to the admin listener. API keys now; a dashboard's session would be read here too."""
+"""Who sends a request to the admin listener: a program by its API key, or a browser by its login."""
 
 import contextlib
 from typing import NamedTuple
@@ -6,39 +6,58 @@ from typing import NamedTuple
 import structlog
 from aiohttp import web
 
-from pool.database import StoreUnavailable
+from pool.database import Database, StoreUnavailable
 from pool.instants import HOUR, now
+from router.store.sessions import Session, SessionStore
 from router.store.users import UserStore
 from router.users import keys
 from router.users.failures import Failures
+from router.users.login import Passwords
 from router.users.roles import Role
+from router.users.sessions import SEEN_EVERY, digest_of, is_form_token
 from router.web.addresses import TrustedProxies, counted_as
+from router.web.origins import SAFE_METHODS, Origins
 from router.web.problems import Problem
+from router.web.session_cookie import token_of
 
 log = structlog.get_logger(__name__)
 
+FORM_HEADER = "X-Leaseline-Form"
+
 
 class Caller(NamedTuple):
-    """Who a request comes from, and by which key."""
+    """Who a request comes from, and by which key or which session (its digest); the other is empty."""
 
     name: str
     role: Role
-    key_id: str
+    key_id: str = ""
+    session: str = ""
 
 
 class Access:
     """Finds out who a request comes from, and keeps those who guess waiting."""
 
-    def __init__(self, store: UserStore, proxies: TrustedProxies, failures: Failures | None = None) -> None:
-        self._store = store
-        self._proxies = proxies
-        self._failures = failures or Failures()
+    def __init__(self, database: Database, proxies: TrustedProxies, failures: Failures | None = None) -> None:
+        self._store = UserStore(database)
+        self.sessions = SessionStore(database)
+        self.origins = Origins(proxies)
+        self.failures = failures or Failures()
+        self.passwords = Passwords(self.sessions, self.failures)
 
     async def caller(self, request: web.Request) -> Caller:
-        """Who sends `request`. Raises Problem 401 (not told, or not believed) and 429 (guessed too often)."""
-        address = self._proxies.client(request.remote or "", request.headers.get("X-Forwarded-For"))
+        """Who sends `request` to the API.
+
+        Raises Problem 401 (not told, or not believed), 403 (a session, used by another site's page) and 429
+        (guessed too often).
+        """
+        if "Authorization" not in request.headers:
+            session = await self.session(request)
+            if session is not None:
+                self._check_sender(request)
+                return Caller(session.name, session.role, session=session.digest)
+        address = self.origins.address(request)
         counted = counted_as(address)
-        wait = self._failures.wait_seconds(counted)
+        wait = self.failures.wait_seconds(counted)
         if wait:
             headers = {"Retry-After": str(wait)}
             detail = f"too many wrong keys from this address; wait {wait} s"
@@ -47,15 +66,43 @@ class Access:
         key = keys.parsed(sent)
         caller = None if key is None else await self._caller_by(key)
         if caller is None:
-            self._failures.failed(counted)
+            self.failures.failed(counted)
             log.warning("access.refused", address=address, key_id=key.key_id if key else None)
             raise _unauthorized("the key is not valid: `leaseline user list` shows those that are")
         return caller
 
+    async def session(self, request: web.Request) -> Session | None:
+        """The login that the request's cookie is; None: there is none, or it is over."""
+        token = token_of(request, secure=self.origins.is_secure(request))
+        if token is None:
+            return None
+        at = now()
+        found = await self.sessions.session(digest_of(token), at)
+        if found is not None and at - found.seen_at >= SEEN_EVERY:
+            # Reading goes on while the store takes no writes.
+            with contextlib.suppress(StoreUnavailable):
+                await self.sessions.seen(found.digest, at)
+        return found
+
     async def still(self, caller: Caller) -> bool:
-        """Whether the key by which `caller` came is still there: for answers that last."""
-        found = await self._store.key(caller.key_id)
-        return found is not None and found.role == caller.role
+        """Whether the key or login by which `caller` came is still good: for answers that last."""
+        if caller.session:
+            at = now()
+            found = await self.sessions.session(caller.session, at)
+            if found is not None and at - found.seen_at >= SEEN_EVERY:
+                await self.sessions.seen(found.digest, at)
+            return found is not None and found.role == caller.role
+        key = await self._store.key(caller.key_id)
+        return key is not None and key.role == caller.role
+
+    def _check_sender(self, request: web.Request) -> None:
+        """A session is of use to our own pages only: Problem 403."""
+        told = request.headers.get(FORM_HEADER, "")
+        token = token_of(request, secure=self.origins.is_secure(request)) or ""
+        forged = request.method not in SAFE_METHODS and not is_form_token(token, told)
+        if forged or not self.origins.is_ours(request):
+            detail = "a login is for the dashboard's own pages; programs use an API key"
+            raise Problem(403, "other-origin", detail)
 
     async def _caller_by(self, key: keys.ApiKey) -> Caller | None:
         found = await self._store.key(key.key_id)

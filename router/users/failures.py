@@ -1,4 +1,4 @@
-"""How often one address may fail to prove who it is."""
+"""How often one address, or one name, may fail to prove who it is."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -11,9 +11,10 @@ ADDRESSES: Final = 10_000
 
 
 class Failures:
-    """Counts failures by address: `BURST` at once, then one in SECONDS_EACH. Success costs nothing."""
+    """Counts failures by address: `burst` at once, then one in SECONDS_EACH. Success costs nothing."""
 
-    def __init__(self, *, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(self, burst: int = BURST, *, clock: Callable[[], float] = monotonic) -> None:
+        self._burst = burst
         self._clock = clock
         # Until when each address' failures count: each adds SECONDS_EACH.
         self._until: OrderedDict[str, float] = OrderedDict()
@@ -21,7 +22,7 @@ class Failures:
     def wait_seconds(self, address: str) -> int:
         """How long the address is not listened to; 0: it may try."""
         until = self._until.get(address, 0.0)
-        too_many = until - self._clock() - (BURST - 1) * SECONDS_EACH
+        too_many = until - self._clock() - (self._burst - 1) * SECONDS_EACH
         return max(0, int(too_many + 0.999))
 
     def failed(self, address: str) -> None:

@@ -14,3 +14,8 @@ class Role(StrEnum):
     def hears(self) -> bool:
         """Whether recordings are served to this role."""
         return self is not Role.VIEWER
+
+    def includes(self, least: "Role") -> bool:
+        """Whether this role may do all that `least` may."""
+        order = tuple(Role)
+        return order.index(self) >= order.index(least)

@@ -20,13 +20,17 @@ class TrustedProxies:
         # The limit and the handler both ask; the cache is small because a hostile header may be long.
         self._found = lru_cache(maxsize=256)(self._find)
 
+    def trusts(self, peer: str) -> bool:
+        """Whether what this peer says of the client is believed."""
+        return bool(self._networks) and self._trusted(peer)
+
     def client(self, peer: str, forwarded_for: str | None) -> str:
         """The address to count and store for a request from `peer` that carried `X-Forwarded-For`.
 
         The header is read from its right end, as long as each hop is trusted. A header from an untrusted
         peer is ignored, and a hop that is not an address ends the search.
         """
-        if not forwarded_for or not self._networks or not self._trusted(peer):
+        if not forwarded_for or not self.trusts(peer):
             return peer
         return self._found(peer, forwarded_for)
 

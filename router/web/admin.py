@@ -1,7 +1,7 @@
-"""The admin listener: health and figures for anybody who reaches it, the API for those who have a key."""
+"""The admin listener: health and figures for anybody who reaches it, API and dashboard for those who may."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, generate_latest
@@ -10,11 +10,6 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 from typing_extensions import TypedDict
 
-from pool.database import Database
-from pool.service import Pool
-from router.config.live import LiveConfig
-from router.live import LiveView
-from router.store.users import UserStore
 from router.users.access import Access
 from router.web.addresses import TrustedProxies
 from router.web.admin_calls import Calls
@@ -24,15 +19,12 @@ from router.web.admin_live import Live
 from router.web.admin_pools import Pools
 from router.web.admin_recording import RecordingFiles
 from router.web.admin_visitors import Visitors
+from router.web.dashboard.serving import Dashboard
 from router.web.openapi.document import Listener, Served
 from router.web.openapi.operation import JSON, Answer, Text, described
+from router.web.parts import Check, Parts, Readiness
 
-
-class Readiness(NamedTuple):
-    """One part's state: `detail` says what is wrong, or what the part is doing."""
-
-    ready: bool
-    detail: str
+__all__ = ["Check", "Figures", "Parts", "Readiness", "admin_app"]
 
 
 class Alive(TypedDict):
@@ -83,7 +75,6 @@ LISTENER: Final = Listener(
 )
 _METRICS: Final = Answer(content={"text/plain": Text("Prometheus' text format.")})
 
-Check = Callable[[], Readiness]
 Figures = Callable[[], Sequence[Metric]]
 
 
@@ -96,18 +87,9 @@ class _Collected(Collector):
             yield from figures()
 
 
-class Parts(NamedTuple):
-    """What the API answers from; `view` is None in a process without the calls role."""
-
-    live: LiveConfig
-    database: Database
-    pool: Pool
-    view: LiveView | None
-
-
 def admin_app(checks: Mapping[str, Check], figures: Sequence[Figures], parts: Parts) -> web.Application:
     """The admin listener's application: docs/http-api.md."""
-    access = Access(UserStore(parts.database), TrustedProxies(parts.live.current.http.trusted_proxies))
+    access = Access(parts.database, TrustedProxies(parts.live.current.http.trusted_proxies))
     application = web.Application(middlewares=[Guard(access).guard])
     _add_health(application, checks, figures)
     Served(LISTENER).add_to(application)
@@ -125,6 +107,7 @@ def admin_app(checks: Mapping[str, Check], figures: Sequence[Figures], parts: Pa
     router.add_get("/api/v1/pools", Pools(parts.pool).status)
     router.add_get("/api/v1/visitors/{id}", Visitors(parts.live, parts.database).journey)
     application.on_shutdown.append(live.close)
+    Dashboard(access, parts, checks).add_to(application)
     return application
 
 
