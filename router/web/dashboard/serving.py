@@ -21,6 +21,7 @@ from router.web.dashboard.page import Action, Asked, Page
 from router.web.dashboard.pages import PAGES
 from router.web.dashboard.safe import HEADERS
 from router.web.dashboard.wording import LANGUAGES, Wording, language_of
+from router.web.openapi.operation import page as page_for_people
 from router.web.parts import Check, Parts
 from router.web.problems import Problem
 from router.web.session_cookie import forget_token, token_of
@@ -42,7 +43,7 @@ class Dashboard:
         """Adds every route. Last of all: what no other route knows is a page that is not there."""
         look.set_up(application)
         router = application.router
-        router.add_get("/static/{version:[0-9a-f]{12}}/{name:[a-zA-Z0-9.-]+}", assets.serve)
+        router.add_get("/static/{version:[0-9a-f]{12}}/{name:[a-zA-Z0-9.-]+}", page_for_people(assets.serve))
         entry = Entry(self._access, self._parts, self.words)
         router.add_get("/login", self._guarded(entry.form))
         router.add_post("/login", self._guarded(entry.log_in))
@@ -146,7 +147,7 @@ class Dashboard:
                 log.exception("dashboard.failed", path=request.path, instance=instance)
                 return await self._error(request, 500, "internal", instance)
 
-        return guarded
+        return page_for_people(guarded)
 
     async def _error(
         self,

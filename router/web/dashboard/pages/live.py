@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from router.live import LiveEntry
 from router.web.dashboard.page import Asked, Page, Place
 
 STAGES: Final = ("routing", "ringing", "talking", "parked", "ending")
@@ -11,7 +12,7 @@ STAGES: Final = ("routing", "ringing", "talking", "parked", "ending")
 async def show(asked: Asked) -> Mapping[str, Any]:
     """The calls at this moment."""
     view = asked.parts.view
-    calls: list[dict[str, Any]] = []
+    calls: list[LiveEntry] = []
     if view is not None:
         with view.watching():
             await view.look()
