@@ -30,7 +30,7 @@ soak: setup
 	$(BIN)/python tests/sandbox/soak.py $(if $(CALLS),--calls $(CALLS)) $(if $(SEED),--seed $(SEED)) \
 	  $(if $(ASTERISK),--asterisk $(ASTERISK))
 
-# After a change of router/web/widget/leaseline.js: the small script that pages get. Needs npm.
+# After a change of router/web/widget/source: the small script that pages get. Needs npm.
 widget:
 	.ci/widget
 

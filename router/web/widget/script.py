@@ -66,13 +66,15 @@ def _settings(site: Site, public_url: str) -> dict[str, Any]:
 
 
 def _slot(site: Site, name: str, selector: str, main_number: str) -> dict[str, Any]:
+    country_code = str(phonenumbers.parse(main_number).country_code)
+    national = main_number[1 + len(country_code) :]
     return {
         "slot": name,
         "selector": selector,
         "number": main_number,
-        "cc": str(phonenumbers.parse(main_number).country_code),
+        "cc": country_code,
         "display": displayed(main_number, site.display, main_number),
-        "forms": written_digits(main_number),
+        "prefixes": [form.removesuffix(national) for form in written_digits(main_number)],
     }
 
 
