@@ -1,14 +1,18 @@
-"""Types of what leaves or enters as JSON, and their JSON schemas (2020-12), for documents and tests.
+"""Types of JSON values and of parameters, and their JSON schemas (2020-12), for documents and tests.
 
 A TypedDict or a pydantic model is the source; these names say what a plain `str` or `float` in it is.
 """
 
 import re
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
-from pydantic import Field, TypeAdapter
+from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, WithJsonSchema
 from pydantic.json_schema import GenerateJsonSchema
+from pydantic_core import PydanticCustomError
+
+from pool.instants import Instant, from_iso
 
 REFERENCE: Final = "#/components/schemas/{model}"
 
@@ -33,25 +37,66 @@ Number: TypeAlias = Annotated[
 Id: TypeAlias = Annotated[str, Field(examples=["01935400a4d2a1b2c3d4e5f60718293a4b5"])]
 """An id that was given by us: a word without meaning to others."""
 
-CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-"""Characters that no name, number or address has, and that not every database stores."""
-Word: TypeAlias = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
-"""A parameter without such characters."""
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _DATE: Final = r"^(19[7-9]\d|[2-9]\d\d\d)-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"
-Moment: TypeAlias = (
-    Annotated[
-        str,
-        Field(json_schema_extra={"format": "date", "pattern": f"{_DATE}$"}, examples=["2026-11-22"]),
-    ]
-    | Annotated[
-        str,
-        Field(
-            json_schema_extra={"format": "date-time", "pattern": f"{_DATE}T"},
-            examples=["2026-11-22T13:00:00Z"],
-        ),
-    ]
-)
-"""A parameter: a day (its beginning in UTC) or an instant, from 1970 to 9999."""
+
+
+def refused(message: str) -> PydanticCustomError:
+    """What a validator of a parameter raises: the message comes to the sender as it is."""
+    return PydanticCustomError("refused", "{message}", {"message": message})
+
+
+def _word(text: str) -> str:
+    if _CONTROL.search(text):
+        raise refused("has characters that no such value has")
+    return text
+
+
+def _moment(text: object) -> Instant:
+    if isinstance(text, str):
+        try:
+            if re.fullmatch(_DATE, text):
+                return int(datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).timestamp() * 1000)
+            if re.match(f"{_DATE}[T ]", text):
+                # A "+" that was not escaped arrives as a space.
+                return from_iso(f"{text[:10]}T{text[11:].replace(' ', '+')}")
+        except ValueError:
+            pass
+    raise refused("takes 2026-11-22 (UTC) or 2026-11-22T13:00:00Z, from 1970 on")
+
+
+def whole(least: int, most: int) -> Any:
+    """The kind of a parameter that is a whole number, written in plain digits."""
+
+    def read(text: object) -> int:
+        if isinstance(text, str) and re.fullmatch("[0-9]{1,18}", text) and least <= int(text) <= most:
+            return int(text)
+        raise refused(f"takes a whole number from {least} to {most}")
+
+    schema = {"type": "integer", "minimum": least, "maximum": most}
+    return Annotated[int, BeforeValidator(read), WithJsonSchema(schema)]
+
+
+Word: TypeAlias = Annotated[
+    str,
+    AfterValidator(_word),
+    Field(json_schema_extra={"minLength": 1, "pattern": r"^[^\x00-\x1f\x7f-\x9f]+$"}),
+]
+"""A parameter: a name, number or address, without control characters."""
+Moment: TypeAlias = Annotated[
+    Instant,
+    BeforeValidator(_moment),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "format": "date", "pattern": f"{_DATE}$"},
+                {"type": "string", "format": "date-time", "pattern": f"{_DATE}T"},
+            ],
+            "examples": ["2026-11-22", "2026-11-22T13:00:00Z"],
+        }
+    ),
+]
+"""A parameter: a day (its beginning in UTC) or an instant."""
 
 Mode: TypeAlias = Literal["validation", "serialization"]
 Schema: TypeAlias = dict[str, Any]

@@ -1,36 +1,44 @@
 """`GET /api/v1/calls`: the calls, filtered, page by page as JSON, or as one stream of CSV or NDJSON."""
 
-import base64
-import binascii
 import json
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import Annotated, Any, Final, Literal, NamedTuple, get_args
+from typing import Annotated, Any, Final, Literal, NamedTuple
 
 import structlog
 from aiohttp import web
-from pydantic import Field
+from pydantic import BeforeValidator, WithJsonSchema
 from typing_extensions import TypedDict
 
 from pool.database import Database, StoreUnavailable
-from pool.instants import from_iso
 from router.attribution.call import Match
 from router.cdr.flat import COLUMNS, flat
 from router.cdr.outcome import Result
 from router.recordings.answer import Call, line_with_recording
-from router.schema import CONTROL, Moment, Word
+from router.schema import Moment, Word, refused, whole
 from router.spreadsheet import csv_lines
 from router.store.calls import CallFilter, CallStore, Cursor, Written
 from router.store.recordings import RecordingStore
 from router.web.openapi.operation import JSON, Answer, Parameter, Text, described
-from router.web.problems import Problem, field_problem
+from router.web.problems import Problem
+from router.web.query import read
 
 log = structlog.get_logger(__name__)
 
-Limit = Annotated[int, Field(ge=1, lt=10**9)]
-Cursored = Annotated[str, Field(pattern="^[A-Za-z0-9_-]+$")]
+Limit = whole(1, 10**9)
 Form = Literal["json", "csv", "ndjson"]
+_CURSOR: Final = r"^([0-9]{1,15})-([0-9a-z]{1,64})$"
+
+
+def _cursor(text: object) -> Cursor:
+    found = re.fullmatch(_CURSOR, text) if isinstance(text, str) else None
+    if found is None:
+        raise refused("takes what `next` of an earlier answer was")
+    return Cursor(int(found[1]), found[2])
+
+
+After = Annotated[Any, BeforeValidator(_cursor), WithJsonSchema({"type": "string", "pattern": _CURSOR})]
 
 PAGE: Final = 100
 MOST_IN_PAGE: Final = 1_000
@@ -40,10 +48,7 @@ TYPES: Final[Mapping[str, str]] = {
     "csv": "text/csv",
     "ndjson": "application/x-ndjson",
 }
-FILTERS: Final = ("site", "number", "caller", "result", "match", "channel", "source")
-_PARAMETERS: Final = frozenset({*FILTERS, "since", "until", "limit", "cursor", "format"})
-_CHOICES: Final[Mapping[str, tuple[str, ...]]] = {"result": get_args(Result), "match": get_args(Match)}
-
+FILTERS: Final = ("site", "number", "caller", "result", "match", "channel", "source", "since", "until")
 CALL_ID: Final = Parameter("id", str, "The call's `id`.", "01935400a4d2a1b2c3d4e5f60718293a4b5")
 _QUERY: Final = (
     Parameter("site", Word, "The site's key.", "plumber"),
@@ -57,7 +62,7 @@ _QUERY: Final = (
     Parameter("until", Moment, "Started before."),
     Parameter("limit", Limit, f"JSON: calls in a page, {PAGE} if not given, {MOST_IN_PAGE:,} at most. "
               "Else: so many in all.", 100),
-    Parameter("cursor", Cursored, "`next` of the page before."),
+    Parameter("cursor", After, "`next` of the page before."),
     Parameter("format", Form, "Else by `Accept`."),
 )  # fmt: skip
 
@@ -177,64 +182,16 @@ def _lines(records: Sequence[str], form: str, *, header: bool) -> bytes:
 
 def wanted_by(request: web.Request) -> Wanted:
     """What the request's parameters ask for. Raises Problem 400 that names the parameter at fault."""
-    query = request.query
-    for name in query:
-        if name not in _PARAMETERS:
-            raise field_problem(name, f"unknown parameter; known are {', '.join(sorted(_PARAMETERS))}")
-        if CONTROL.search(query[name]):
-            raise field_problem(name, "has characters that no such value has")
-        if name in _CHOICES and query[name] not in ("", *_CHOICES[name]):
-            raise field_problem(name, f"takes {', '.join(_CHOICES[name])}")
-    names: dict[str, Any] = {name: query[name] for name in FILTERS if query.get(name)}
-    names |= {name: instant_of(name, query[name]) for name in ("since", "until") if query.get(name)}
-    chosen = replace(CallFilter(), **names)
-    return Wanted(
-        chosen,
-        _cursor(query["cursor"]) if query.get("cursor") else None,
-        limit_of(query["limit"]) if query.get("limit") else None,
-        _form(request),
-    )
+    asked = read(request.query, _QUERY)
+    chosen = replace(CallFilter(), **{name: asked[name] for name in FILTERS if name in asked})
+    return Wanted(chosen, asked.get("cursor"), asked.get("limit"), asked.get("format") or _accepted(request))
 
 
-def _form(request: web.Request) -> str:
-    asked = request.query.get("format")
-    if asked:
-        if asked not in TYPES:
-            raise field_problem("format", f"takes {', '.join(TYPES)}")
-        return asked
+def _accepted(request: web.Request) -> str:
     accepted = request.headers.get("Accept", "")
     return next((form for form, name in TYPES.items() if name in accepted), "json")
 
 
-def limit_of(text: str) -> int:
-    """The parameter `limit`. Raises Problem 400."""
-    if not (text.isascii() and text.isdigit() and int(text[:9]) > 0 and len(text) <= 9):
-        raise field_problem("limit", "takes a whole number from 1")
-    return int(text)
-
-
-def instant_of(name: str, text: str) -> int:
-    """Milliseconds of a date (UTC) or an ISO instant. Raises Problem 400 that names the parameter."""
-    try:
-        if len(text) == len("2026-11-22"):
-            return int(datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).timestamp() * 1000)
-        # A "+" that was not escaped arrives as a space.
-        return from_iso(text.replace(" ", "+"))
-    except ValueError:
-        raise field_problem(name, "takes 2026-11-22 (UTC) or 2026-11-22T13:00:00Z") from None
-
-
 def text_of(cursor: Cursor) -> str:
-    """A cursor as it is sent: a word without meaning to others."""
-    return base64.urlsafe_b64encode(f"{cursor.started_at}:{cursor.call_id}".encode()).decode().rstrip("=")
-
-
-def _cursor(text: str) -> Cursor:
-    try:
-        sent = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
-        started_at, _, call_id = sent.partition(":")
-        if call_id.isalnum():
-            return Cursor(int(started_at[:16]), call_id)
-    except (ValueError, binascii.Error):
-        pass
-    raise field_problem("cursor", "takes what `next` of an earlier answer was")
+    """A cursor as it is sent."""
+    return f"{cursor.started_at}-{cursor.call_id}"

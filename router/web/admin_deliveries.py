@@ -1,20 +1,19 @@
 """`/api/v1/deliveries`: what was told to whom, why not, and making it due again."""
 
-import base64
-import binascii
-import json
-from collections.abc import Mapping
+import re
 from dataclasses import replace
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import structlog
 from aiohttp import web
+from multidict import MultiMapping
+from pydantic import BeforeValidator, WithJsonSchema
 from typing_extensions import TypedDict
 
 from pool.database import Database
 from pool.instants import now, to_iso
 from router.config.live import LiveConfig
-from router.schema import Count, Iso, Moment, Word
+from router.schema import Count, Iso, Moment, Word, refused
 from router.store.deliveries import (
     STATES,
     DeliveryCursor,
@@ -24,18 +23,28 @@ from router.store.deliveries import (
     StoredDelivery,
 )
 from router.users.roles import Role
-from router.web.admin_calls import Cursored, Limit, instant_of, limit_of
+from router.web.admin_calls import Limit
 from router.web.admin_guard import caller_now
 from router.web.openapi.operation import JSON, Parameter, described
-from router.web.problems import Problem, field_problem
+from router.web.problems import Problem
+from router.web.query import read
 
 log = structlog.get_logger(__name__)
 
 PAGE: Final = 100
 MOST_IN_PAGE: Final = 1_000
-FILTERS: Final = ("call", "destination", "state", "site")
-_PARAMETERS: Final = frozenset({*FILTERS, "since", "until", "limit", "cursor"})
+FILTERS: Final = ("call", "destination", "state", "site", "since", "until")
+_CURSOR: Final = r"^([0-9a-z]{1,64})\.([0-9a-z_-]{1,32})$"
 
+
+def _cursor(text: object) -> DeliveryCursor:
+    found = re.fullmatch(_CURSOR, text) if isinstance(text, str) else None
+    if found is None:
+        raise refused("takes what `next` of an earlier answer was")
+    return DeliveryCursor(found[1], found[2])
+
+
+After = Annotated[Any, BeforeValidator(_cursor), WithJsonSchema({"type": "string", "pattern": _CURSOR})]
 
 _CALL: Final = Parameter("call", str, "The call's `id`.", "01935400a4d2a1b2c3d4e5f60718293a4b5")
 _DESTINATION: Final = Parameter("destination", str, "The name of a `[[delivery]]`.", "crm")
@@ -47,7 +56,7 @@ _QUERY: Final = (
     Parameter("since", Moment, "The call started then or later."),
     Parameter("until", Moment, "The call started before."),
     Parameter("limit", Limit, f"Rows in a page, {PAGE} if not given, {MOST_IN_PAGE:,} at most.", 100),
-    Parameter("cursor", Cursored, "`next` of the page before."),
+    Parameter("cursor", After, "`next` of the page before."),
 )
 
 
@@ -187,39 +196,13 @@ def only_admins() -> None:
         raise Problem(403, "not-allowed", "only the role admin may do this")
 
 
-def wanted_by(query: Mapping[str, str]) -> tuple[DeliveryFilter, DeliveryCursor | None, int]:
+def wanted_by(query: MultiMapping[str]) -> tuple[DeliveryFilter, DeliveryCursor | None, int]:
     """What the parameters ask for. Raises Problem 400 that names the one at fault."""
-    for name, value in query.items():
-        if name not in _PARAMETERS:
-            raise field_problem(name, f"unknown parameter; known are {', '.join(sorted(_PARAMETERS))}")
-        if not value.isprintable():
-            raise field_problem(name, "has characters that no such value has")
-    names: dict[str, Any] = {name: query[name] for name in FILTERS if query.get(name)}
-    if names.get("state", STATES[0]) not in STATES:
-        raise field_problem("state", f"takes {', '.join(STATES)}")
-    names |= {name: instant_of(name, query[name]) for name in ("since", "until") if query.get(name)}
-    after = _cursor(query["cursor"]) if query.get("cursor") else None
-    return (
-        replace(DeliveryFilter(), **names),
-        after,
-        min(limit_of(query.get("limit") or str(PAGE)), MOST_IN_PAGE),
-    )
+    asked = read(query, _QUERY)
+    chosen = replace(DeliveryFilter(), **{name: asked[name] for name in FILTERS if name in asked})
+    return chosen, asked.get("cursor"), min(asked.get("limit", PAGE), MOST_IN_PAGE)
 
 
 def text_of(cursor: DeliveryCursor) -> str:
-    """A cursor as it is sent: a word without meaning to others."""
-    return base64.urlsafe_b64encode(json.dumps(cursor).encode()).decode().rstrip("=")
-
-
-def _cursor(text: str) -> DeliveryCursor:
-    try:
-        call_id, destination = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        if (
-            isinstance(call_id, str)
-            and isinstance(destination, str)
-            and (call_id + destination).isprintable()
-        ):
-            return DeliveryCursor(call_id, destination)
-    except (ValueError, TypeError, binascii.Error):
-        pass
-    raise field_problem("cursor", "takes what `next` of an earlier answer was")
+    """A cursor as it is sent."""
+    return f"{cursor.call_id}.{cursor.destination}"

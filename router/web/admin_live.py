@@ -14,7 +14,7 @@ from router.live import Change, LiveEntry, LiveView, told
 from router.schema import Iso
 from router.users.access import Access
 from router.web.admin_guard import caller_now
-from router.web.openapi.operation import Answer, Text, described
+from router.web.openapi.operation import Answer, Events, described
 from router.web.problems import Problem
 
 BEAT_SECONDS: Final = 15.0
@@ -35,9 +35,9 @@ class LiveChange(LiveEntry):
     at: Iso
 
 
-_EVENTS: Final = Text(
-    "Server-sent events: `snapshot`, then `call` and `ended` as they come, and a comment when nothing does.",
-    {"x-event-snapshot": LiveSnapshot, "x-event-call": LiveChange, "x-event-ended": LiveChange},
+_EVENTS: Final = Events(
+    "First a `snapshot`, then `call` and `ended` as they come; comments when nothing does.",
+    {"snapshot": LiveSnapshot, "call": LiveChange, "ended": LiveChange},
 )
 
 

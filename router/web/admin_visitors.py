@@ -9,6 +9,7 @@ from router.schema import Word
 from router.store.journeys import JourneyStore
 from router.web.openapi.operation import JSON, Parameter, described
 from router.web.problems import Problem, field_problem
+from router.web.query import read
 
 _VISITOR_ID = Parameter("id", str, "The visitor's `visitor_id`.", "01935400a3b5f0c1d2e3f4a5b6c7d8e9f01")
 _SITE = Parameter("site", Word, "The site's key; needed only where several know the id.", "plumber")
@@ -30,15 +31,11 @@ class Visitors:
     )
     async def journey(self, request: web.Request) -> web.Response:
         """Everything that a visitor did, in order."""
-        for name in request.query:
-            if name != "site":
-                raise field_problem(name, "unknown parameter; known is site")
+        asked = read(request.query, [_SITE])
         visitor_id = request.match_info["id"]
         if not (visitor_id.isascii() and visitor_id.isalnum()):
             raise _unknown()
-        site = request.query.get("site") or await self._site_of(visitor_id)
-        if not site.isprintable():
-            raise field_problem("site", "has characters that no site's key has")
+        site = asked.get("site") or await self._site_of(visitor_id)
         found = await self._journeys.journey(site, visitor_id)
         if found is None:
             raise _unknown()

@@ -16,6 +16,7 @@ from router.schema import Mode, Schema, schemas_of
 from router.web.openapi.operation import (
     JSON,
     Answer,
+    Events,
     Kinds,
     Operation,
     Parameter,
@@ -210,6 +211,8 @@ def _given(answer: Answer) -> Iterator[Any]:
     for content in answer.content.values():
         if isinstance(content, Text):
             yield from content.parts.values()
+        elif isinstance(content, Events):
+            yield from content.data.values()
         elif content is not None:
             yield content
 
@@ -217,10 +220,31 @@ def _given(answer: Answer) -> Iterator[Any]:
 def _content(content: Any, schemas: _Schemas) -> Schema:
     if content is None:
         return {}
+    if isinstance(content, Events):
+        return {"schema": _event(content, schemas)}
     if not isinstance(content, Text):
         return {"schema": schemas.of(content, _GIVEN)}
     entry: Schema = {"schema": {"type": "string", "description": content.description}}
     return entry | {name: schemas.of(kind, _GIVEN) for name, kind in content.parts.items()}
+
+
+def _event(events: Events, schemas: _Schemas) -> Schema:
+    """One event, as its fields are sent (OpenAPI 3.2 calls this the schema of an item)."""
+    kinds = [
+        {
+            "properties": {
+                "event": {"const": name},
+                "data": {
+                    "type": "string",
+                    "contentMediaType": "application/json",
+                    "contentSchema": schemas.of(kind, _GIVEN),
+                },
+            }
+        }
+        for name, kind in events.data.items()
+    ]
+    schema = {"type": "object", "required": ["event", "data"], "oneOf": kinds}
+    return {"description": events.description, **schema}
 
 
 def _problem(status: int, kinds: Sequence[str], schemas: _Schemas) -> Schema:

@@ -34,8 +34,19 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
+class Events:
+    """Server-sent events; `data`: the type of what comes as JSON, by the event's name."""
+
+    description: str
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
-    """What a status comes with: media types with their content (a type, Text, None: bytes), headers."""
+    """What a status comes with: media types with their content, and headers.
+
+    A content is the type of a JSON value, Text, Events, or None: bytes.
+    """
 
     description: str = ""
     content: Mapping[str, Any] = field(default_factory=dict)
