@@ -10,6 +10,8 @@ from typing import Any, TextIO
 
 import structlog
 
+from router.recent_log import remember
+
 
 def set_up_logging(level: str, log_format: str, stream: TextIO | None = None) -> None:
     """Log to `stream` (standard error): `log_format` is "json", "text", or "auto" (text on a terminal)."""
@@ -20,6 +22,7 @@ def set_up_logging(level: str, log_format: str, stream: TextIO | None = None) ->
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        remember,
         structlog.processors.format_exc_info,
     ]
     if as_text:

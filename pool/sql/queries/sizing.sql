@@ -31,3 +31,38 @@ SELECT site, pool, count(*) AS holds, avg(until_at - from_at) AS mean_length
 FROM bounded
 GROUP BY site, pool
 ORDER BY site, pool;
+
+-- name: holds_in_steps(since_id, at, step, grace_beats, longest_call)
+-- How many numbers began and ceased to be held in each step (step milliseconds), by pool; as hold_lengths.
+WITH held AS (
+    SELECT pool, from_at, over_at, left_at,
+        last_seen_at + :grace_beats * beat_seconds * 1000 AS silent_at,
+        freeze_seconds * 1000 + /*sqlite max*//*postgresql greatest*/(
+            anchor_at,
+            /*sqlite min*//*postgresql least*/(:at, coalesce(call_at + :longest_call, anchor_at))
+        ) AS frozen_until_at
+    FROM lease
+    WHERE lease_id >= :since_id AND rung IN ('own', 'site', 'base')
+),
+bounded AS (
+    SELECT pool, from_at,
+        CASE WHEN over_at IS NOT NULL THEN over_at
+             WHEN left_at IS NULL AND silent_at > frozen_until_at THEN silent_at
+             ELSE frozen_until_at END AS until_at
+    FROM held
+)
+SELECT pool, step, sum(begun) AS begun, sum(ended) AS ended
+FROM (
+    SELECT pool, from_at / :step AS step, 1 AS begun, 0 AS ended FROM bounded
+    UNION ALL
+    SELECT pool, until_at / :step AS step, 0 AS begun, 1 AS ended FROM bounded
+) AS signs
+GROUP BY pool, step
+ORDER BY pool, step;
+
+-- name: served_by_hour(since_at, until_at)
+-- Slots by rung in each hour of the period.
+SELECT pool, hour_at, rung, sum(slots) AS slots FROM served
+WHERE hour_at >= :since_at AND hour_at < :until_at
+GROUP BY pool, hour_at, rung
+ORDER BY pool, hour_at, rung;

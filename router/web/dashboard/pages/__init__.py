@@ -3,13 +3,28 @@
 from typing import Final
 
 from router.web.dashboard.page import Page
-from router.web.dashboard.pages import account, call, calls, live, today, users
+from router.web.dashboard.pages import (
+    account,
+    call,
+    calls,
+    deliveries,
+    health,
+    live,
+    numbers,
+    pool,
+    today,
+    users,
+)
 
 PAGES: Final[tuple[Page, ...]] = (
     today.PAGE,
     live.PAGE,
     calls.PAGE,
     call.PAGE,
+    pool.PAGE,
+    numbers.PAGE,
+    deliveries.PAGE,
+    health.PAGE,
     users.PAGE,
     account.PAGE,
 )
