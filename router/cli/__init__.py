@@ -17,6 +17,7 @@ COMMANDS = {
     "pool": ("router.cli.pool", "pool"),
     "replay": ("router.cli.replay", "replay_command"),
     "cdr": ("router.cli.cdr", "cdr"),
+    "deliveries": ("router.cli.deliveries", "deliveries"),
     "user": ("router.cli.user", "user"),
 }
 

@@ -17,7 +17,7 @@ from pool.database import StoreUnavailable
 from pool.instants import Instant
 from router.config.delivery import AnyDestination
 from router.deliveries.outcome import Ending, Outcome, Try, chance, finished
-from router.deliveries.sending import Item, Prepared, Sender
+from router.deliveries.sending import Item, Judging, Prepared, Sender
 from router.store.deliveries import Claimed, DeliveryStore, Finished
 
 log = structlog.get_logger(__name__)
@@ -27,6 +27,8 @@ RENEW_SECONDS: Final = 10.0
 LOOK_SECONDS: Final = 5.0
 DRAIN_SECONDS: Final = 3.0
 STORE_PAUSE_SECONDS: Final = 2.0
+JUDGE_SECONDS: Final = 120.0
+"""How often it is asked what became of files that were taken."""
 PAUSE_SECONDS: Final = (5.0, 300.0)
 """How long a destination is left alone after a failure that tells of all of it: doubled up to the second."""
 
@@ -61,6 +63,7 @@ class Lane:
         self._renew_at = 0.0
         self._next_at = 0.0
         self._paused_until = 0.0
+        self._judge_at = 0.0
         self._in_a_row = 0
         self._disabled: str | None = None
 
@@ -92,6 +95,7 @@ class Lane:
         if self._disabled is not None:
             self.trouble = f"disabled: {self._disabled}"
             return LOOK_SECONDS
+        await self._judge()
         while len(self._sending) < self._concurrency:
             wait = max(self._next_at, self._paused_until) - loop.time()
             if wait > 0:
@@ -103,10 +107,11 @@ class Lane:
         return LOOK_SECONDS
 
     async def _until_due(self) -> float:
-        due_at = await self._store.next_due(self._name)
+        at = self._now()
+        due_at = await self._store.next_due(self._name, at)
         if due_at is None:
             return LOOK_SECONDS
-        return min(max((due_at - self._now()) / 1000, 0.05), LOOK_SECONDS)
+        return min(max((due_at - at) / 1000, 0.05), LOOK_SECONDS)
 
     async def _holds(self) -> bool:
         """Whether this process works for the destination; it asks for it only when there is work."""
@@ -114,9 +119,11 @@ class Lane:
         if loop.time() < self._renew_at:
             return True
         at = self._now()
-        due_at = await self._store.next_due(self._name)
+        due_at = await self._store.next_due(self._name, at)
         orphans = await self._store.orphans(self._name, self._claim)
-        if not orphans and not self._sending and (due_at is None or due_at > at):
+        judged = isinstance(self._sender, Judging) and loop.time() >= self._judge_at
+        judged = judged and bool(await self._store.uploads(self._name))
+        if not (orphans or self._sending or judged or (due_at is not None and due_at <= at)):
             return False
         row = await self._store.hold(self._name, self._claim, at, at + HOLD_MS)
         if row is None:
@@ -128,6 +135,37 @@ class Lane:
             tried = Try(orphan.call_id, orphan.attempts, orphan.since_at)
             await self._store.finish(self._name, orphan.claim, at, [self._finished(tried, outcome)])
         return True
+
+    async def _judge(self) -> None:
+        """Asks what became of the files that the far side has taken."""
+        loop = asyncio.get_running_loop()
+        if not isinstance(self._sender, Judging) or loop.time() < self._judge_at:
+            return
+        self._judge_at = loop.time() + JUDGE_SECONDS
+        for upload in await self._store.uploads(self._name):
+            try:
+                judged = await self._sender.judge(upload, self._now())
+            except Exception:
+                log.exception("delivery.not_judged", destination=self._name, upload_id=upload.upload_id)
+                continue
+            if judged is None:
+                continue
+            await self._store.finish_upload(
+                self._name,
+                upload.upload_id,
+                judged.state,
+                answer=judged.answer,
+                reason=judged.reason,
+                at=self._now(),
+            )
+            log.info(
+                "delivery.judged",
+                destination=self._name,
+                upload_id=upload.upload_id,
+                deliveries=upload.deliveries,
+                state=judged.state,
+                answer=judged.answer,
+            )
 
     async def _begin(self, claimed: Sequence[Claimed]) -> None:
         """Prepares what was taken, and has it sent."""

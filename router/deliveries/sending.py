@@ -3,11 +3,13 @@
 import json
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, runtime_checkable
 
 from pool.instants import Instant
 from router.config.values import Secret
+from router.deliveries.metrica import Judgement
 from router.deliveries.outcome import Outcome
+from router.store.deliveries import Upload
 
 SHOWN: Final = 200
 
@@ -51,6 +53,14 @@ class Sender(Protocol):
 
     async def dry_run(self, item: Item, now: Instant) -> dict[str, Any]:
         """What would be sent, without secrets; where the far side can check without keeping: what it says."""
+
+
+@runtime_checkable
+class Judging(Protocol):
+    """A sender whose far side takes files and judges them later."""
+
+    async def judge(self, upload: Upload, now: Instant) -> Judgement | None:
+        """What became of a file that was taken; None: not known yet."""
 
 
 def secret_of(secret: Secret | None, key: str) -> str:

@@ -11,11 +11,14 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from pool.database import Database, StoreUnavailable
 from pool.instants import Instant
 from router.cdr.record import Cdr
-from router.config.delivery import AnyDestination, Ga4, GoogleAdsCsv, Webhook
+from router.config.delivery import AnyDestination, Ga4, GoogleAds, GoogleAdsCsv, Metrica, Webhook
 from router.config.live import LiveConfig
 from router.deliveries.choosing import deliveries_of
 from router.deliveries.client import Client
+from router.deliveries.ga4_sender import Ga4Sender
+from router.deliveries.google_ads_sender import GoogleAdsSender
 from router.deliveries.lane import Lane
+from router.deliveries.metrica_sender import MetricaSender
 from router.deliveries.sending import NotUsable, Sender
 from router.deliveries.webhook import WebhookSender
 from router.store.calls import NewDelivery
@@ -157,6 +160,8 @@ def seconds_between(table: AnyDestination) -> float:
     """The shortest time between two requests to a destination."""
     if isinstance(table, Webhook | Ga4):
         return 60 / table.per_minute
+    if isinstance(table, Metrica | GoogleAds):
+        return table.batch_minutes * 60
     return 0.0
 
 
@@ -164,4 +169,10 @@ def sender_of(table: AnyDestination, client: Client, store: DeliveryStore) -> Se
     """The sender of a destination. Raises NotUsable."""
     if isinstance(table, Webhook):
         return WebhookSender(table, client)
-    raise NotUsable(f"kind {table.kind} cannot be sent to yet")
+    if isinstance(table, Ga4):
+        return Ga4Sender(table, client, store)
+    if isinstance(table, Metrica):
+        return MetricaSender(table, client)
+    if isinstance(table, GoogleAds):
+        return GoogleAdsSender(table, client)
+    raise NotUsable("its calls are fetched as a file, nothing is sent")

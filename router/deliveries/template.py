@@ -60,8 +60,9 @@ class Template:
         """The body for a call."""
         made = _filled(self.body, fields_of(cdr))
         if self.encoding == "form":
-            return urlencode({name: _text(value) for name, value in made.items() if value is not None})
-        return json.dumps(made, ensure_ascii=False)
+            told = {name: _text(value) for name, value in made.items() if value is not None}
+            return urlencode(told, errors="replace")
+        return json.dumps(made, ensure_ascii=False).encode("utf-8", "replace").decode()
 
 
 def fields_of(cdr: Mapping[str, Any]) -> dict[str, Any]:

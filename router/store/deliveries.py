@@ -19,6 +19,7 @@ State = Literal["due", "sending", "accepted", "sent", "skipped", "refused", "unc
 STATES: Final[tuple[State, ...]] = (
     "due", "sending", "accepted", "sent", "skipped", "refused", "unclear", "dead",
 )  # fmt: skip
+FEED_PAGE: Final = 500
 LONGEST_WAIT_MS: Final = 2 * DAY
 """Nothing is ever put off for longer: what seems to be was written before the clock was set back."""
 
@@ -182,10 +183,13 @@ class DeliveryStore:
         rows = await self._database.fetch(self._queries.orphaned, destination=destination, claim=claim)
         return [Orphan(*row) for row in rows]
 
-    async def next_due(self, destination: str) -> int | None:
-        """When the next one is due; None: none is."""
-        found: int | None = await self._database.value(self._queries.next_due, destination=destination)
-        return found
+    async def next_due(self, destination: str, at: int) -> int | None:
+        """When the next one is due, seen from `at`; None: none is."""
+        row = await self._database.one(self._queries.next_due, destination=destination)
+        if row is None or row["first_at"] is None:
+            return None
+        first_at: int = row["first_at"]
+        return at if row["last_at"] > at + LONGEST_WAIT_MS else first_at
 
     async def uploads(self, destination: str) -> list[Upload]:
         """Files that were taken and not judged yet, the oldest first."""
@@ -206,6 +210,27 @@ class DeliveryStore:
                 reason=reason,
                 at=at,
             )
+
+    async def feed(self, destination: str, since: int, at: int, after: str) -> list[tuple[str, str, str]]:
+        """Call id, state and record of what a fetched file holds, page by page behind the call `after`."""
+        rows = await self._database.fetch(
+            self._queries.feed_page,
+            destination=destination,
+            since=f"{max(0, since):011x}",
+            at=at,
+            after=after,
+            most=FEED_PAGE,
+        )
+        return [(row["call_id"], row["state"], row["record"]) for row in rows]
+
+    async def fetched(self, destination: str, call_ids: Iterable[str], answer: str, at: int) -> None:
+        """These were due, and were in a file that was fetched."""
+        rows = [
+            {"call_id": call_id, "destination": destination, "answer": answer, "at": at}
+            for call_id in call_ids
+        ]
+        async with self._database.write() as transaction:
+            await transaction.many(self._queries.fetched, rows)
 
     async def retry(self, call_id: str, destination: str, at: int) -> bool:
         """Makes one due again, whatever became of it; False: there is none, or it is being sent."""

@@ -102,6 +102,7 @@ def admin_app(checks: Mapping[str, Check], figures: Sequence[Figures], parts: Pa
     router.add_get("/api/v1/deliveries", deliveries.list_deliveries)
     router.add_get("/api/v1/deliveries/destinations", deliveries.list_destinations)
     router.add_post("/api/v1/deliveries/destinations/{destination}/enable", deliveries.enable)
+    router.add_get("/api/v1/deliveries/{destination}/google-ads.csv", deliveries.google_ads_csv)
     router.add_post("/api/v1/deliveries/{call}/{destination}/retry", deliveries.retry)
     router.add_get("/api/v1/live", live.watch, allow_head=False)
     router.add_get("/api/v1/pools", Pools(parts.pool).status)

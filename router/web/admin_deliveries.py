@@ -12,7 +12,10 @@ from typing_extensions import TypedDict
 
 from pool.database import Database
 from pool.instants import now, to_iso
+from router.config.delivery import GoogleAdsCsv
 from router.config.live import LiveConfig
+from router.deliveries.feed import feed_of
+from router.deliveries.google_ads import COLUMNS
 from router.schema import Count, Iso, Moment, Word, refused
 from router.store.deliveries import (
     STATES,
@@ -25,7 +28,7 @@ from router.store.deliveries import (
 from router.users.roles import Role
 from router.web.admin_calls import Limit
 from router.web.admin_guard import caller_now
-from router.web.openapi.operation import JSON, Parameter, described
+from router.web.openapi.operation import JSON, Answer, Parameter, Text, described
 from router.web.problems import Problem
 from router.web.query import read
 
@@ -145,6 +148,35 @@ class DeliveryPages:
     def _with_kind(self, found: StoredDelivery) -> DeliveryRow:
         kinds = (table.kind for table in self._live.current.delivery if table.name == found["destination"])
         return {**found, "kind": next(kinds, None)}
+
+    @described(
+        "deliveries",
+        path=[_DESTINATION],
+        answers={
+            200: Answer(
+                "Conversions as Google Ads takes them.",
+                {"text/csv": Text(f"With a header: {', '.join(COLUMNS)}")},
+                ["Content-Disposition"],
+            )
+        },
+        problems={404: ["unknown-destination"]},
+    )
+    async def google_ads_csv(self, request: web.Request) -> web.Response:
+        """The file of a `google_ads_csv` destination.
+
+        What was due is then `sent`; calls of the last days stay in it, Google tells doubles by the order id.
+        The key may also come as the password of Basic authentication, as Google Ads sends it.
+        """
+        name = request.match_info["destination"]
+        tables = (table for table in self._live.current.delivery if isinstance(table, GoogleAdsCsv))
+        table = next((table for table in tables if table.name == name), None)
+        if table is None:
+            raise Problem(404, "unknown-destination", "no google_ads_csv destination has this name")
+        by = caller_now().name if request.method == "GET" else None
+        text, rows = await feed_of(table, self._store, now(), by=by)
+        log.info("delivery.feed", destination=name, rows=rows, by=by)
+        headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
+        return web.Response(text=text, content_type="text/csv", headers=headers)
 
     @described(
         "deliveries",

@@ -63,8 +63,10 @@ WHERE call_id = :call_id AND destination = :destination AND claim = :claim AND s
 SELECT call_id, claim, attempts, since_at FROM delivery
 WHERE destination = :destination AND state = 'sending' AND claim <> :claim;
 
--- name: next_due(destination)$
-SELECT MIN(due_at) FROM delivery WHERE destination = :destination AND state = 'due';
+-- name: next_due(destination)^
+-- Each by the index's own end.
+SELECT (SELECT MIN(due_at) FROM delivery WHERE destination = :destination AND state = 'due') AS first_at,
+       (SELECT MAX(due_at) FROM delivery WHERE destination = :destination AND state = 'due') AS last_at;
 
 -- name: accepted_uploads(destination)
 SELECT upload_id, COUNT(*) AS deliveries, MIN(changed_at) AS since_at FROM delivery
@@ -106,6 +108,20 @@ WHERE (d.call_id, d.destination) < (:before_call, :before_destination)
   AND (CAST(:site AS TEXT) IS NULL OR c.site = :site)
 ORDER BY d.call_id DESC, d.destination DESC
 LIMIT :most;
+
+-- name: feed_page(destination, since, at, after, most)
+-- What a fetched file holds: what was told in it before, and what is due.
+SELECT d.call_id, d.state, c.record
+FROM delivery d
+JOIN call c ON c.call_id = d.call_id
+WHERE d.destination = :destination AND d.call_id >= :since AND d.call_id > :after
+  AND (d.state = 'sent' OR (d.state = 'due' AND d.due_at <= :at))
+ORDER BY d.call_id
+LIMIT :most;
+
+-- name: fetched*!
+UPDATE delivery SET state = 'sent', attempts = 1, sent_at = :at, answer = :answer, reason = NULL, changed_at = :at
+WHERE call_id = :call_id AND destination = :destination AND state = 'due';
 
 -- name: counts_by_state()
 SELECT destination, state, COUNT(*) AS deliveries, MIN(since_at) AS oldest_at, MAX(sent_at) AS last_sent_at

@@ -1,11 +1,14 @@
 """`/api/v1/deliveries`: pages, filters, and who may make one due again."""
 
 import pytest
+from aiohttp import encode_basic_auth
 
-from pool.instants import now
+from pool.instants import HOUR, now
 from router.config.model import Config
+from router.store.calls import CallBatch, CallStore, JournalMark, NewDelivery
 from router.store.deliveries import DeliveryStore, Finished
 from router.users.roles import Role
+from tests.router.deliveries.records import cdr, columns
 
 
 @pytest.fixture
@@ -85,3 +88,32 @@ async def test_only_an_admin_enables_a_destination(admin, told):
     assert (await admin.get(path, Role.VIEWER, method="POST")).status == 403
     assert (await admin.get(path, Role.ADMIN, method="POST")).status == 200
     assert (await admin.get(path, Role.ADMIN, method="POST")).status == 404
+
+
+def basic(password):
+    return {"Authorization": encode_basic_auth("ads", password)}
+
+
+async def test_the_file_is_fetched_with_a_key_or_with_it_as_password(admin):
+    table = {"name": "file", "kind": "google_ads_csv", "conversion_name": "Call"}
+    admin.live.current = Config.model_validate({"delivery": [table]})
+    at = now() - 7 * HOUR
+    record = cdr(1, at=at)
+    told = [NewDelivery(record["id"], "file", "due", None, at)]
+    mark = JournalMark("f", "p", 1, at)
+    await CallStore(admin.database).write(CallBatch("pbx", [columns(record, at)], told, mark, at))
+    path = "/api/v1/deliveries/file/google-ads.csv"
+    assert (await admin.get(path, None)).status == 401
+    assert (await admin.get(path, None, headers=basic("wrong"))).status == 401
+    assert (await admin.get(path, method="HEAD")).status == 200
+    (row,) = (await admin.json("/api/v1/deliveries"))["deliveries"]
+    assert row["state"] == "due"
+    answer = await admin.get(path, None, headers=basic(admin.keys[Role.VIEWER].text))
+    assert (answer.status, answer.content_type) == (200, "text/csv")
+    assert record["id"] in await answer.text()
+    (row,) = (await admin.json("/api/v1/deliveries"))["deliveries"]
+    assert (row["state"], row["answer"]) == ("sent", "in the file fetched by viewer")
+    assert record["id"] in await (await admin.get(path)).text()
+    other = await admin.get("/api/v1/calls", None, headers=basic(admin.keys[Role.VIEWER].text))
+    assert other.status == 401
+    assert (await admin.get("/api/v1/deliveries/nobody/google-ads.csv")).status == 404
