@@ -9,14 +9,16 @@ call, by the journal: the answer is the same whether it is worked out at once or
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol
+from typing import Final, Literal, NamedTuple, Protocol
 
-from router.attribution.call_model import Model, shares
+from router.attribution.call_model import Model, Sign, shares
 
 Match = Literal["live", "frozen", "extension", "returning", "late", "static", "reserve", "none"]
 
-MOST_CANDIDATES: Final = 10
-"""So many visits are listed; "none of them" is none of those, so that what is listed adds up to one."""
+MOST_CANDIDATES: Final = 50
+LEAST_LISTED: Final = 0.001
+"""So many visits are listed, and only the likelier ones; "none of them" is none of those, so that what is
+listed adds up to one."""
 UNKNOWN_BELOW: Final = 0.5
 
 
@@ -45,15 +47,21 @@ class Held(Protocol):
     def state(self) -> str: ...
 
 
+class Guess(NamedTuple):
+    """One who may have made an earlier call; `visit_id` None is "none of them"."""
+
+    visit_id: str | None
+    visitor_id: str | None
+    probability: float
+
+
 @dataclass(frozen=True, slots=True)
 class Tie:
-    """The visit that this caller was last tied to, by which call."""
+    """An earlier call of this caller's, and who may have made it: probabilities that add up to one."""
 
-    visit_id: str
-    visitor_id: str | None
     called_at: int
     number: str | None
-    confidence: float
+    guesses: tuple[Guess, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +89,33 @@ class Candidate:
     probability: float
 
 
+class Seen(NamedTuple):
+    """What a call tells a site's model, whoever made it: the readiness of all its candidates, added up by
+    stage, the density of clicks, and the rates that are not learnt. `stray` is the weight of strays: 1, or
+    less where the caller is known. `at` in milliseconds.
+    """
+
+    at: int
+    soon: tuple[tuple[int, float], ...]
+    late: tuple[tuple[int, float], ...]
+    click: float
+    redial: float
+    stray: float
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The answer. `confidence` is the probability that it is right; `unknown` says why there is no visit."""
+    """The answer. `confidence` is the probability that it is right; `unknown` says why there is no visit.
+
+    `seen` is what the model may learn from the call, None where it tells nothing.
+    """
 
     match: Match
     confidence: float
     chosen: Candidate | None
     candidates: tuple[Candidate, ...]
     unknown: str | None
+    seen: Seen | None = None
 
 
 def attribute(question: Question, model: Model, unknown_below: float = UNKNOWN_BELOW) -> Verdict:
@@ -99,26 +125,31 @@ def attribute(question: Question, model: Model, unknown_below: float = UNKNOWN_B
     if question.kind in {"static", "reserve"}:
         match: Match = "static" if question.kind == "static" else "reserve"
         return Verdict(match, 1.0, None, (), f"a {match} number tells the channel, not the visit")
-    if question.kind == "extension" and question.extension is None:
-        return _nobody("no extension was keyed")
     keyed = question.kind == "extension"
+    if keyed and question.extension is None:
+        return _nobody("no extension was keyed")
     holdings = [held for held in question.holdings if held.from_at <= question.called_at and _begun(held)]
+    signs = [_sign(held, question.called_at, model) for held in holdings]
     if not holdings and (question.tie is None or keyed):
-        return _nobody("nobody held the number lately")
-    rated = _keyed_rates(holdings, question, model) if keyed else _rates(holdings, question, model)
-    candidates = _candidates(rated)
-    best = candidates[0]
-    listed = _listed(candidates)
+        seen = Seen(question.called_at, (), (), 0.0, 0.0, 1.0)
+        return _nobody("nobody held the number lately", None if keyed else seen)
+    if keyed:
+        rated, seen = _keyed_rates(holdings, signs, question, model)
+    else:
+        rated, seen = _rates(holdings, signs, question, model)
+    listed = _listed(_candidates(rated))
+    best = listed[0]
     none = next(item.probability for item in listed if item.match == "none")
     if best.match == "none" or best.probability < unknown_below:
         likely = "none of the candidates" if best.match == "none" else f"no candidate reaches {unknown_below}"
-        return Verdict("none", none, None, tuple(listed), likely)
-    return Verdict(best.match, best.probability, best, tuple(listed), None)
+        return Verdict("none", none, None, tuple(listed), likely, seen)
+    return Verdict(best.match, best.probability, best, tuple(listed), None, seen)
 
 
 def _listed(candidates: Sequence[Candidate]) -> list[Candidate]:
     """The most probable visits and "none of them", which takes the shares of the visits not listed."""
-    visits = [item for item in candidates if item.match != "none"][:MOST_CANDIDATES]
+    visits = [item for item in candidates if item.match != "none"]
+    visits = [item for item in visits[:MOST_CANDIDATES] if item.probability >= LEAST_LISTED]
     none = max(0.0, 1 - math.fsum(item.probability for item in visits))
     return sorted([*visits, _with_probability(_NONE, none)], key=lambda item: -item.probability)
 
@@ -126,48 +157,78 @@ def _listed(candidates: Sequence[Candidate]) -> list[Candidate]:
 _Rated = tuple[Candidate, float]
 
 
-def _rates(holdings: Sequence[Held], question: Question, model: Model) -> list[_Rated]:
+def _rates(
+    holdings: Sequence[Held], signs: Sequence[Sign], question: Question, model: Model
+) -> tuple[list[_Rated], Seen | None]:
     tie = question.tie
-    redial = 0.0
-    if tie is not None:
-        redial = model.redial_rate(
-            called_for=(question.called_at - tie.called_at) / 1000,
-            tied=tie.confidence,
-            same_number=tie.number == question.number,
-        )
+    if tie is None:
+        rated = [
+            (_holder(held, _relation(held)), model.holder_rate(sign))
+            for held, sign in zip(holdings, signs, strict=True)
+        ]
+        seen = _seen(question.called_at, signs, [1.0] * len(signs), redial=0.0, stray=1.0)
+        return [*rated, (_NONE, model.stray_rate())], seen
+    again = model.redial_rate(
+        called_for=(question.called_at - tie.called_at) / 1000, same_number=tie.number == question.number
+    )
     # Calls from a known caller's number are seldom made by anybody else.
-    others = model.stranger if tie is not None else 1.0
-    rated: list[_Rated] = []
-    for held in holdings:
-        rate = _holder_rate(held, question.called_at, model)
-        if tie is not None and tie.visitor_id is not None and held.visitor_id == tie.visitor_id:
-            # The known caller is here again: the visit that shows the number now gets both rates.
-            rate, redial, tie = rate + redial, 0.0, None
-        else:
-            rate *= others
-        rated.append((_holder(held, _relation(held)), rate))
-    if tie is not None:
-        rated.append((Candidate(tie.visit_id, tie.visitor_id, None, "returning", None, None, 0.0), redial))
-    rated.append((_NONE, model.stray_rate() * others))
-    return rated
+    known: dict[str | None, float] = {}
+    for guess in tie.guesses:
+        if guess.visit_id is not None:
+            known[guess.visitor_id] = known.get(guess.visitor_id, 0.0) + guess.probability
+    theirs = [known.get(held.visitor_id, 0.0) for held in holdings]
+    weights = [same + (1 - same) * model.stranger for same in theirs]
+    rated = [
+        (_holder(held, _relation(held)), model.holder_rate(sign) * weight)
+        for held, sign, weight in zip(holdings, signs, weights, strict=True)
+    ]
+    # The known caller is here again: the visit that shows the number now gets both rates.
+    here = {held.visitor_id: candidate for held, (candidate, _) in reversed([*zip(holdings, rated, strict=True)])}
+    strays = model.stray_rate() * model.stranger
+    for guess in tie.guesses:
+        if guess.visit_id is None:
+            strays += again * guess.probability
+            continue
+        returning = Candidate(guess.visit_id, guess.visitor_id, None, "returning", None, None, 0.0)
+        rated.append((here.get(guess.visitor_id, returning), again * guess.probability))
+    seen = _seen(question.called_at, signs, weights, redial=again, stray=model.stranger)
+    # A call again tells how often people redial, not how often visits call.
+    return [*rated, (_NONE, strays)], None if tie.number == question.number else seen
 
 
-def _keyed_rates(holdings: Sequence[Held], question: Question, model: Model) -> list[_Rated]:
+def _keyed_rates(
+    holdings: Sequence[Held], signs: Sequence[Sign], question: Question, model: Model
+) -> tuple[list[_Rated], None]:
     """A keyed code is its holder's, but for slips; one whose hold is over counts by its delay."""
     present = [held for held in holdings if _relation(held) != "late"]
     if present:
         slip = model.misdialed_extension
         rated = [(_holder(held, "extension"), (1 - slip) / len(present)) for held in present]
-        return [*rated, (_NONE, slip)]
-    rated = [(_holder(held, "extension"), _holder_rate(held, question.called_at, model)) for held in holdings]
-    return [*rated, (_NONE, model.stray_rate() * model.misdialed_extension)]
+        return [*rated, (_NONE, slip)], None
+    rated = [
+        (_holder(held, "extension"), model.holder_rate(sign))
+        for held, sign in zip(holdings, signs, strict=True)
+    ]
+    return [*rated, (_NONE, model.stray_rate() * model.misdialed_extension)], None
 
 
-def _holder_rate(held: Held, at: int, model: Model) -> float:
+def _seen(at: int, signs: Sequence[Sign], weights: Sequence[float], *, redial: float, stray: float) -> Seen:
+    soon: dict[int, float] = {}
+    late: dict[int, float] = {}
+    click = 0.0
+    for sign, weight in zip(signs, weights, strict=True):
+        if sign.soon:
+            soon[sign.stage] = soon.get(sign.stage, 0.0) + sign.soon * weight
+        late[sign.later_stage] = late.get(sign.later_stage, 0.0) + sign.late * weight
+        click += sign.click * weight
+    return Seen(at, tuple(sorted(soon.items())), tuple(sorted(late.items())), click, redial, stray)
+
+
+def _sign(held: Held, at: int, model: Model) -> Sign:
     shown_at = held.shown_at if held.shown_at is not None and held.shown_at <= at else None
     left_at = held.left_at if held.left_at is not None else held.last_seen_at
     clicked = held.tel_click_at is not None and held.tel_click_at <= at
-    return model.holder_rate(
+    return model.sign(
         shown_for=(at - (shown_at if shown_at is not None else held.from_at)) / 1000,
         gone_for=0.0 if held.state == "live" else (at - left_at) / 1000,
         shown=shown_at is not None,
@@ -216,8 +277,8 @@ def _begun(held: Held) -> bool:
     return held.state != "not_yet"
 
 
-def _nobody(reason: str) -> Verdict:
-    return Verdict("none", 1.0, None, (_with_probability(_NONE, 1.0),), reason)
+def _nobody(reason: str, seen: Seen | None = None) -> Verdict:
+    return Verdict("none", 1.0, None, (_with_probability(_NONE, 1.0),), reason, seen)
 
 
 _NONE: Final = Candidate(None, None, None, "none", None, None, 0.0)

@@ -6,20 +6,30 @@ they would make exactly this call; since one of them did, a candidate's probabil
 theorems).
 
 Delays between seeing a number and dialing it are log-normal, as times of human reaction and decision commonly
-are (Limpert, Stahel, Abbt, "Log-normal Distributions across the Sciences", BioScience 51, 2001). The
-parameters below are stated priors, not measurements; docs/decisions/0010-attribution-model.md gives the
-reasons for each, and a site may be given its own `Model`, learnt from its certain matches.
+are (Limpert, Stahel, Abbt, "Log-normal Distributions across the Sciences", BioScience 51, 2001), and that is
+only the beginning: `learning` corrects the rates stage by stage from a site's own calls. The parameters below
+are the stated prior; docs/attribution.md gives the reason for each.
 
 All arguments are seconds.
 """
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 _SQRT_2PI: Final = math.sqrt(2 * math.pi)
+_SQRT_2: Final = math.sqrt(2)
 DAY_SECONDS: Final = 86_400.0
+
+HERE_STAGES: Final = (20.0, 60.0, 180.0, 600.0)
+"""Stages of a holder whose page is open, by the time since they saw the number: their inner limits."""
+GONE_STAGES: Final = (30.0, 120.0, 480.0, 1_800.0)
+"""Stages of a holder who left, by the time since then."""
+LATER_STAGES: Final = (3_600.0, 14_400.0, 57_600.0)
+"""Stages of those who kept the number, by the time since they saw it."""
+STAGES: Final = len(HERE_STAGES) + 1 + len(GONE_STAGES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +45,16 @@ class DialDelay:
         z = math.log(x / self.median_seconds) / self.sigma
         return math.exp(-0.5 * z * z) / (x * self.sigma * _SQRT_2PI)
 
+    def share_until(self, seconds: float) -> float:
+        """The share of delays that are shorter."""
+        if seconds <= 0:
+            return 0.0
+        return 0.5 + 0.5 * math.erf(math.log(seconds / self.median_seconds) / (self.sigma * _SQRT_2))
+
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """The stated prior of one site."""
+    """One site's model: the stated prior, or what was learnt from it."""
 
     calls_per_visit: float = 0.02
     """How many of the visits that are shown a number call it."""
@@ -48,7 +64,11 @@ class Model:
     """How many of the callers kept the number and call later."""
     later: DialDelay = DialDelay(6 * 3600.0, 1.8)
     fade_seconds: float = 240.0
-    """After leaving, the readiness to call of those on the page fades by 1/e in this time."""
+    """After leaving, the readiness to call of those on the page is halved in this time, quartered in three."""
+    stages: tuple[float, ...] = (1.0,) * STAGES
+    """By how much the readiness to call soon is corrected: in the stages of `HERE_STAGES`, `GONE_STAGES`."""
+    later_stages: tuple[float, ...] = (1.0,) * (len(LATER_STAGES) + 1)
+    """By how much the readiness to call late is corrected."""
     unshown: float = 0.15
     """A lease whose number the browser never reported as displayed weighs this much of one that was."""
     calls_per_click: float = 0.7
@@ -67,32 +87,67 @@ class Model:
     misdialed_extension: float = 0.01
     """How many keyed codes belong to somebody else by a slip."""
 
-    def holder_rate(
+    def sign(
         self, *, shown_for: float, gone_for: float, shown: bool, clicked_for: float | None = None
-    ) -> float:
-        """The rate of a holder who saw the number `shown_for` ago, left `gone_for` ago (0: is still there).
+    ) -> "Sign":
+        """What speaks for a holder who saw the number `shown_for` ago and left `gone_for` ago (0: is there).
 
-            r = v·w·[(1 - s)·f_page(shown_for)·exp(-gone_for / fade) + s·f_later(shown_for)]
-                + c·f_click(clicked_for)
+            soon = w·(1 - s)·f_page(shown_for) / (1 + gone_for / fade), 0 once gone for longer than all stages
+            late = w·s·f_later(shown_for)
 
-        with v calls per visit, w 1 or `unshown`, s the share of late callers, c calls per click.
+        with w 1 or `unshown`, s the share of late callers.
         """
-        now = self.on_page.density(shown_for) * math.exp(-max(gone_for, 0.0) / self.fade_seconds)
-        kept = self.later.density(shown_for)
-        seen = (1 - self.later_share) * now + self.later_share * kept
-        rate = self.calls_per_visit * (1.0 if shown else self.unshown) * seen
-        if clicked_for is not None and clicked_for >= 0:
-            rate += self.calls_per_click * self.click.density(clicked_for)
-        return rate
+        weight = 1.0 if shown else self.unshown
+        stage = _stage(shown_for, gone_for)
+        soon = 0.0
+        if stage < STAGES:
+            soon = weight * (1 - self.later_share) * self.on_page.density(shown_for) * self.fade(gone_for)
+        late = weight * self.later_share * self.later.density(shown_for)
+        clicked = clicked_for is not None and clicked_for >= 0
+        click = self.click.density(clicked_for or 0.0) if clicked else 0.0
+        return Sign(stage, soon, bisect_right(LATER_STAGES, shown_for), late, click)
 
-    def redial_rate(self, *, called_for: float, tied: float, same_number: bool) -> float:
-        """The rate of a caller who called `called_for` ago and was tied to a visit with confidence `tied`."""
-        known = self.redial_share * self.redial.density(called_for) * tied
+    def holder_rate(self, sign: "Sign") -> float:
+        """The rate of a holder.
+
+            r = v·(m·soon + l·late) + c·f_click
+
+        with v calls per visit, m and l the corrections of the stages, c calls per click.
+        """
+        soon = self.stages[sign.stage] * sign.soon if sign.soon else 0.0
+        late = self.later_stages[sign.later_stage] * sign.late
+        return self.calls_per_visit * (soon + late) + self.calls_per_click * sign.click
+
+    def fade(self, gone_for: float) -> float:
+        """What is left of the readiness to call of one who left the page."""
+        return 1.0 if gone_for <= 0 else 1.0 / (1.0 + gone_for / self.fade_seconds)
+
+    def redial_rate(self, *, called_for: float, same_number: bool) -> float:
+        """The rate at which a caller who called `called_for` ago calls again."""
+        known = self.redial_share * self.redial.density(called_for)
         return known if same_number else known * self.other_number
 
     def stray_rate(self) -> float:
         """The rate of "none of them"."""
         return self.strays_per_day / DAY_SECONDS
+
+
+class Sign(NamedTuple):
+    """What speaks for one holder: how ready they are to call, soon or late, in which stage; `click` is the
+    density of the delay since a click. By the prior's delays: what is learnt multiplies it.
+    """
+
+    stage: int
+    soon: float
+    later_stage: int
+    late: float
+    click: float
+
+
+def _stage(shown_for: float, gone_for: float) -> int:
+    if gone_for <= 0:
+        return bisect_right(HERE_STAGES, shown_for)
+    return len(HERE_STAGES) + 1 + bisect_right(GONE_STAGES, gone_for)
 
 
 def shares(rates: Sequence[float]) -> list[float]:
