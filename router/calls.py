@@ -12,6 +12,7 @@ from agi.journal_files import Position
 from pool.database import Database, StoreUnavailable
 from pool.instants import now
 from pool.numbers import NumberKind, NumberRecord
+from pool.past import past_holds
 from pool.service import Pool
 from router.cdr.enrich import Enricher, SiteRules
 from router.cdr.ingest import Ingest
@@ -20,6 +21,7 @@ from router.cdr.ndjson import CdrFile
 from router.cdr.record import Cdr
 from router.config.live import LiveConfig
 from router.deliveries.service import Deliveries
+from router.learning import SiteModels
 from router.live import LiveView
 from router.metrics import counter, gauge
 from router.recordings.worker import Recordings
@@ -27,6 +29,7 @@ from router.routing.numbering import NotANumber, to_e164
 from router.routing.route import NotOurNumber, site_of
 from router.store.calls import CallStore
 from router.store.recordings import RecordingStore
+from router.store.seen import SeenStore
 from router.switch import Switch
 from router.web.parts import Check, Readiness
 
@@ -50,6 +53,11 @@ class CallsRole:
         self._pool = pool
         self._calls = CallStore(database)
         self._journal = JournalReader(config.journal.path)
+        self._models = SiteModels(
+            SeenStore(database),
+            lambda site, since_at, at: past_holds(database, site, since_at, at),
+            lookback_seconds=config.cdr.lookback_hours * 3600,
+        )
         enricher = Enricher(
             config.node.switch,
             pool,
@@ -90,6 +98,7 @@ class CallsRole:
 
     def services(self) -> Iterator[tuple[str, Callable[[], Awaitable[None]]]]:
         """What runs for as long as the process does."""
+        yield "learning", lambda: self._models.run(now)
         yield "ingest", self.ingest.run
         yield "cdr-file", self._file.run
         yield "journal-files", self._keep_journal
@@ -166,6 +175,7 @@ class CallsRole:
             qualified_seconds=site.qualified_seconds if site else SiteRules().qualified_seconds,
             unknown_below=config.cdr.unknown_below,
             lookback_seconds=config.cdr.lookback_hours * 3600,
+            model=self._models.model(site_key),
         )
 
     def _e164(self, digits: str) -> str | None:

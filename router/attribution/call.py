@@ -131,12 +131,10 @@ def attribute(question: Question, model: Model, unknown_below: float = UNKNOWN_B
     holdings = [held for held in question.holdings if held.from_at <= question.called_at and _begun(held)]
     signs = [_sign(held, question.called_at, model) for held in holdings]
     if not holdings and (question.tie is None or keyed):
-        seen = Seen(question.called_at, (), (), 0.0, 0.0, 1.0)
-        return _nobody("nobody held the number lately", None if keyed else seen)
-    if keyed:
-        rated, seen = _keyed_rates(holdings, signs, question, model)
-    else:
-        rated, seen = _rates(holdings, signs, question, model)
+        nothing = Seen(question.called_at, (), (), 0.0, 0.0, 1.0)
+        return _nobody("nobody held the number lately", None if keyed else nothing)
+    weigh = _keyed_rates if keyed else _rates
+    rated, seen = weigh(holdings, signs, question, model)
     listed = _listed(_candidates(rated))
     best = listed[0]
     none = next(item.probability for item in listed if item.match == "none")
@@ -183,7 +181,9 @@ def _rates(
         for held, sign, weight in zip(holdings, signs, weights, strict=True)
     ]
     # The known caller is here again: the visit that shows the number now gets both rates.
-    here = {held.visitor_id: candidate for held, (candidate, _) in reversed([*zip(holdings, rated, strict=True)])}
+    here: dict[str | None, Candidate] = {
+        held.visitor_id: candidate for held, (candidate, _) in reversed([*zip(holdings, rated, strict=True)])
+    }
     strays = model.stray_rate() * model.stranger
     for guess in tie.guesses:
         if guess.visit_id is None:
@@ -198,7 +198,7 @@ def _rates(
 
 def _keyed_rates(
     holdings: Sequence[Held], signs: Sequence[Sign], question: Question, model: Model
-) -> tuple[list[_Rated], None]:
+) -> tuple[list[_Rated], Seen | None]:
     """A keyed code is its holder's, but for slips; one whose hold is over counts by its delay."""
     present = [held for held in holdings if _relation(held) != "late"]
     if present:

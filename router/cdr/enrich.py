@@ -3,6 +3,7 @@
 Enriching never loses a record: whatever fails here but the store itself leaves an attribution that says so.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Protocol
@@ -13,7 +14,7 @@ from pool.database import Row, StoreUnavailable
 from pool.ids import new_id
 from pool.leases import Holding
 from pool.numbers import NumberRecord
-from router.attribution.call import UNKNOWN_BELOW, Question, Tie, Verdict, attribute
+from router.attribution.call import UNKNOWN_BELOW, Guess, Question, Seen, Tie, Verdict, attribute
 from router.attribution.call_model import Model
 from router.attribution.caller_region import region_of_caller
 from router.attribution.visit import cleaned
@@ -64,12 +65,15 @@ class SiteRules:
 
 
 class FinishedCall(NamedTuple):
-    """A CDR, its row for the store, and whether its number has a holder who keeps it after the call."""
+    """A CDR, its row for the store, whether its number has a holder who keeps it after the call, and what
+    the site's model may learn from it (None: nothing).
+    """
 
     cdr: Cdr
     row: dict[str, Any]
     facts: CallFacts
     held: bool
+    seen: Seen | None
 
 
 class Enricher:
@@ -125,7 +129,7 @@ class Enricher:
         rules = self._rules(site)
         earlier = await self._calls_before(site, caller["number"], started_at)
         verdict = attribute(
-            Question(number, kind, facts.extension, called_at, holdings, _tie(earlier)),
+            Question(number, kind, facts.extension, called_at, holdings, _tie(earlier, number)),
             rules.model,
             rules.unknown_below,
         )
@@ -142,6 +146,7 @@ class Enricher:
             visit=visit,
             earlier=earlier,
             channel=record.channel if record else None,
+            shown=kind == "dynamic" and bool(record and record.site),
         )
 
     async def _holdings(
@@ -175,6 +180,7 @@ class Enricher:
         visit: Row | None = None,
         earlier: list[Row] | None = None,
         channel: str | None = None,
+        shown: bool = False,
     ) -> FinishedCall:
         cdr = cdr_of(
             facts,
@@ -188,7 +194,9 @@ class Enricher:
             qualified_seconds=self._rules(site).qualified_seconds,
             first_call=None if earlier is None else not earlier,
         )
-        return FinishedCall(cdr, row_of(cdr, facts), facts, held)
+        # A number that no site has shown yet is dialed by strays alone: that says nothing of those shown.
+        seen = verdict.seen if site is not None and shown else None
+        return FinishedCall(cdr, row_of(cdr, facts), facts, held, seen)
 
 
 def caller_number(sent: str, e164: Callable[[str], str | None]) -> str | None:
@@ -205,11 +213,13 @@ def _last_site(holdings: list[Holding]) -> str | None:
     return begun[0].site if begun else None
 
 
-def _tie(earlier: list[Row] | None) -> Tie | None:
-    """The last of the caller's calls that was tied to a visit."""
-    for row in earlier or ():
-        if row["visit_id"] is not None:
-            return Tie(
-                row["visit_id"], row["visitor_id"], row["started_at"], row["number"], row["confidence"]
-            )
-    return None
+def _tie(earlier: list[Row] | None, number: str | None) -> Tie | None:
+    """The caller's last call to this number; where there is none, the last to any."""
+    if not earlier:
+        return None
+    row = next((row for row in earlier if row["number"] == number), earlier[0])
+    guesses = (
+        Guess(one["visit_id"], one["visitor_id"], one["probability"])
+        for one in json.loads(row["candidates"] or "[]")
+    )
+    return Tie(row["started_at"], row["number"], tuple(guesses) or (Guess(None, None, 1.0),))

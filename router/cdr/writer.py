@@ -14,6 +14,7 @@ from router.cdr.outcome import CallFacts
 from router.cdr.record import Cdr
 from router.cdr.reducer import cut, finish, measured, recording_to_measure
 from router.store.calls import CallBatch, JournalMark, NewDelivery
+from router.store.seen import seen_row
 
 log = structlog.get_logger(__name__)
 
@@ -161,6 +162,7 @@ class CallWriter:
             deliveries=[new for call in finished for new in self._destinations(call.cdr)],
             position=position,
             now=now,
+            seen=[row for call in finished if (row := seen_row(call.cdr["site"], call.cdr["id"], call.seen))],
         )
         # Told beside the record: in the same group commit where the store has one lane for all.
         tellings = [self._tell_ended(call, now) for call in finished if call.held]

@@ -1,9 +1,11 @@
 """Who called before, as the store of calls would tell it; kept in memory for one replay."""
 
+import json
 from collections import defaultdict, deque
 from typing import Any
 
 from pool.database import Row
+from router.cdr.record import CandidateEntry
 
 MOST_KEPT = 10
 """As many as the router asks for (router.cdr.enrich.History)."""
@@ -17,10 +19,10 @@ class CallerHistory:
             lambda: deque(maxlen=2 * MOST_KEPT)
         )
 
-    def add(self, row: dict[str, Any]) -> None:
-        """A finished call's row (router.cdr.record.row_of)."""
+    def add(self, row: dict[str, Any], candidates: list[CandidateEntry]) -> None:
+        """A finished call's row (router.cdr.record.row_of), and the candidates of its record."""
         if row["site"] is not None and row["caller"] is not None:
-            self._calls[row["site"], row["caller"]].appendleft(row)
+            self._calls[row["site"], row["caller"]].appendleft({**row, "candidates": json.dumps(candidates)})
 
     async def calls_of_caller(self, site: str, caller: str, before: int, most: int = MOST_KEPT) -> list[Row]:
         """The caller's latest calls to the site that started before an instant, the latest first."""

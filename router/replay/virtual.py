@@ -19,6 +19,7 @@ from router.cdr.outcome import CallFacts
 from router.cdr.record import Cdr
 from router.config import Config, Site
 from router.replay.callers import CallerHistory
+from router.replay.models import VirtualModels
 from router.replay.scratch import ScratchDatabase
 from router.replay.trace import CallEvent, SignEvent, VisitEvent
 from router.routing.numbering import NotANumber, to_e164
@@ -78,14 +79,12 @@ class VirtualRouter:
             config.node.switch,
             self.pool,
             self._callers,
-            rules=lambda _: self._call_rules,
+            rules=self._call_rules,
             e164=self._e164,
             site_of=self._site_of,
             now=lambda: self.now,
         )
-        self._call_rules = enrich.SiteRules(
-            unknown_below=config.cdr.unknown_below, lookback_seconds=config.cdr.lookback_hours * 3600
-        )
+        self._models = VirtualModels(self._database, config.cdr.lookback_hours * 3600)
         self._visits: dict[str, Held] = {}
         self._until: dict[str, Instant] = {}
         self._current: dict[str, str] = {}
@@ -153,8 +152,10 @@ class VirtualRouter:
             dialed, extension = held.number, held.extension
         else:
             dialed = event.dialed or ""
+        await self._models.keep(event.at)
         finished = await self._enricher.finished(await self._facts(event, dialed, extension))
-        self._callers.add(finished.row)
+        self._models.add(finished.cdr["site"], finished.seen)
+        self._callers.add(finished.row, finished.cdr["candidates"])
         cdr = finished.cdr
         if finished.held and cdr["number"] is not None:
             await self._keep(cdr["number"], extension)
@@ -199,6 +200,13 @@ class VirtualRouter:
             decided_in_ms=0.0,
             by_router=True,
             repaired=None,
+        )
+
+    def _call_rules(self, site: str | None) -> enrich.SiteRules:
+        return enrich.SiteRules(
+            unknown_below=self._config.cdr.unknown_below,
+            lookback_seconds=self._config.cdr.lookback_hours * 3600,
+            model=self._models.model(site),
         )
 
     def _e164(self, digits: str) -> str | None:

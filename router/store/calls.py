@@ -47,11 +47,21 @@ class NewDelivery(NamedTuple):
     due_at: int = 0
 
 
+class SeenRow(NamedTuple):
+    """What a call tells its site's model, as JSON (router.store.seen). `at` in milliseconds."""
+
+    site: str
+    at: int
+    call_id: str
+    seen: str
+
+
 @dataclass(frozen=True, slots=True)
 class CallBatch:
     """Finished calls of one switch: rows by the columns of `call` but `written_at`, and who is to be told.
 
-    `position` is saved with them; `now` in milliseconds.
+    `seen` is what their sites' models may learn from them; `position` is saved with them; `now` in
+    milliseconds.
     """
 
     switch: str
@@ -59,6 +69,7 @@ class CallBatch:
     deliveries: Sequence[NewDelivery]
     position: JournalMark
     now: int
+    seen: Sequence[SeenRow] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +125,8 @@ class CallStore:
                 for new in batch.deliveries
             ]
             await transaction.many(queries.add_delivery, told)
+        if batch.seen:
+            await transaction.many(queries.add_seen, [one._asdict() for one in batch.seen])
         latest = await transaction.fetch(queries.latest_calls, switch=batch.switch, most=len(rows))
         return frozenset(row["call_id"] for row in latest) & {row["call_id"] for row in rows}
 
@@ -128,7 +141,7 @@ class CallStore:
         return [row["linkedid"] for row in rows]
 
     async def calls_of_caller(self, site: str, caller: str, before: int, most: int = 10) -> list[Row]:
-        """visit_id, visitor_id, number, started_at, confidence of a caller's latest calls to a site."""
+        """number, started_at and candidates (JSON, as in the CDR) of a caller's latest calls to a site."""
         return await self._database.fetch(
             self._queries.calls_of_caller, site=site, caller=caller, before=before, most=most
         )

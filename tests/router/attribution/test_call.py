@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.attribution.call import MOST_CANDIDATES, Question, Tie, Verdict, attribute
+from router.attribution.call import LEAST_LISTED, MOST_CANDIDATES, Guess, Question, Tie, Verdict, attribute
 from router.attribution.call_model import DialDelay, Model, shares
 
 NUMBER = "+442079460123"
@@ -83,23 +83,39 @@ def test_a_number_never_displayed_counts_less():
     assert ask(hidden).confidence < ask(LIVE).confidence
 
 
+def tied(visit: str, visitor: str, number: str = NUMBER, sure: float = 0.95) -> Tie:
+    """A call of the day before, by the visit or by nobody known."""
+    guesses = (Guess(visit, visitor, sure), Guess(None, None, 1 - sure))
+    return Tie(NOW - 26 * 60 * MINUTE, number, guesses)
+
+
 def test_a_returning_caller_on_a_number_that_somebody_else_holds_now():
-    tie = Tie("visit-0", "visitor-0", NOW - 26 * 60 * MINUTE, NUMBER, 0.95)
+    tie = tied("visit-0", "visitor-0")
     verdict = ask(LIVE, tie=tie)
     assert (verdict.match, verdict.chosen and verdict.chosen.visit_id) == ("returning", "visit-0")
     assert verdict.confidence > 0.9
 
 
 def test_a_known_caller_who_dials_another_number_saw_it_now():
-    tie = Tie("visit-0", "visitor-0", NOW - 26 * 60 * MINUTE, "+442079460999", 0.95)
+    tie = tied("visit-0", "visitor-0", "+442079460999")
     assert ask(LIVE, tie=tie).match == "live"
 
 
 def test_a_known_caller_who_visits_again_is_that_visit():
-    tie = Tie("visit-0", "visitor-1", NOW - 26 * 60 * MINUTE, NUMBER, 0.95)
-    verdict = ask(LIVE, tie=tie)
+    verdict = ask(LIVE, tie=tied("visit-0", "visitor-1"))
     assert (verdict.match, verdict.chosen and verdict.chosen.visit_id) == ("live", "visit-1")
     assert verdict.confidence > 0.99
+
+
+def test_a_stray_who_calls_again_is_a_stray_whoever_holds_the_number_now():
+    stray = Tie(NOW - 26 * 60 * MINUTE, NUMBER, (Guess("visit-0", "visitor-0", 0.1), Guess(None, None, 0.9)))
+    verdict = ask(LIVE, tie=stray)
+    assert (verdict.match, verdict.chosen) == ("none", None)
+    assert verdict.confidence == pytest.approx(0.9, abs=0.02)
+
+
+def test_a_caller_who_was_not_sure_to_be_known_is_no_surer_the_second_time():
+    assert ask(OVER, tie=tied("visit-0", "visitor-0", sure=0.6)).confidence == pytest.approx(0.6, abs=0.02)
 
 
 @pytest.mark.parametrize("kind", ["static", "reserve"])
@@ -139,8 +155,9 @@ def test_the_threshold():
 def test_one_entry_per_visit_and_not_too_many():
     twice = ask(LIVE, Holding(lease_id="lease-9", state="over"))
     assert [item.visit_id for item in twice.candidates].count("visit-1") == 1
-    many = ask(LIVE, *(Holding(f"visit-{n}", f"visitor-{n}", f"lease-{n}") for n in range(2, 50)), below=0.0)
+    many = ask(LIVE, *(Holding(f"visit-{n}", f"visitor-{n}", f"lease-{n}") for n in range(2, 90)), below=0.0)
     assert len(many.candidates) == MOST_CANDIDATES + 1
+    assert min(item.probability for item in many.candidates) >= LEAST_LISTED
     assert sum(item.probability for item in many.candidates) == pytest.approx(1, abs=1e-9)
 
 
@@ -155,8 +172,12 @@ holdings = st.builds(
     tel_click_at=st.none() | st.integers(NOW - 10**9, NOW + 10**6),
     state=st.sampled_from(["live", "frozen", "over"]),
 )
+OTHERS = (("v2", "w2"), (None, None))
 ties = st.none() | st.builds(
-    Tie, st.sampled_from(["v1", "v9"]), st.none() | st.just("w1"), st.integers(NOW - 10**9, NOW),
+    lambda visit, visitor, at, number, sure: Tie(
+        at, number, (Guess(visit, visitor, sure), *(Guess(*one, (1 - sure) / 2) for one in OTHERS))
+    ),
+    st.sampled_from(["v1", "v9"]), st.none() | st.just("w1"), st.integers(NOW - 10**9, NOW),
     st.sampled_from([NUMBER, None]), st.floats(0, 1),
 )  # fmt: skip
 

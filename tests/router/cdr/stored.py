@@ -1,9 +1,10 @@
 """Rows and records as ingest makes them."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
-from router.store.calls import CallBatch, JournalMark, NewDelivery
+from router.store.calls import CallBatch, JournalMark, NewDelivery, SeenRow
 
 MARK = JournalMark("1:2:abc", "/var/log/journal.csv", 100, 1_763_817_000_000)
 NOW = 1_763_817_060_000
@@ -42,7 +43,11 @@ def row(number: int, **more: Any) -> dict[str, Any]:
 
 
 def batch(
-    *rows: dict[str, Any], now: int = NOW, mark: JournalMark = MARK, told: tuple[str, ...] = ()
+    *rows: dict[str, Any],
+    now: int = NOW,
+    mark: JournalMark = MARK,
+    told: tuple[str, ...] = (),
+    seen: Sequence[SeenRow] = (),
 ) -> CallBatch:
     deliveries = [NewDelivery(row["call_id"], name) for row in rows for name in told]
-    return CallBatch("pbx", rows, deliveries, mark, now)
+    return CallBatch("pbx", rows, deliveries, mark, now, seen)

@@ -153,10 +153,18 @@ async def test_extensions_are_asked_for_by_what_was_keyed():
 
 
 async def test_a_returning_caller():
-    earlier = {"visit_id": "visit-1", "visitor_id": "visitor-1", "number": NUMBER,
-               "started_at": EPOCH * 1000 - 86_400_000, "confidence": 0.9}  # fmt: skip
-    untied = earlier | {"visit_id": None}
-    cdr = await record(answered().in_order(), Pool(held=False), History(untied, earlier))
+    def call(number, *guesses):
+        candidates = [{"visit_id": visit, "visitor_id": visit and "visitor-1", "probability": probability}
+                      for visit, probability in guesses]  # fmt: skip
+        return {
+            "number": number,
+            "started_at": EPOCH * 1000 - 86_400_000,
+            "candidates": json.dumps(candidates),
+        }
+
+    elsewhere = call("+442079460999", (None, 1.0))
+    here = call(NUMBER, ("visit-1", 0.9), (None, 0.1))
+    cdr = await record(answered().in_order(), Pool(held=False), History(elsewhere, here))
     assert (cdr["match"], cdr["first_call"]) == ("returning", False)
     assert cdr["attribution"]["visit_id"] == "visit-1"
 

@@ -1,5 +1,6 @@
 """Finished calls in the store: each once, in one order, with deliveries and position."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -75,14 +76,15 @@ async def test_pages_by_cursor_and_filter(store):
 
 
 async def test_calls_of_a_caller_before_an_instant(store):
+    guessed = json.dumps({"candidates": [{"visit_id": "é", "probability": 0.5}], "match": "live"})
     await store.write(
-        batch(row(1, visit_id="v1"), row(2), row(3, caller="+447700900999"), row(4, site="other"))
+        batch(row(1, record=guessed), row(2), row(3, caller="+447700900999"), row(4, site="other"))
     )
     earlier = await store.calls_of_caller("shop", "+447700900123", NOW)
-    assert [(found["visit_id"], found["started_at"]) for found in earlier] == [
-        (None, row(2)["started_at"]),
-        ("v1", row(1)["started_at"]),
+    assert [(found["candidates"], found["started_at"]) for found in earlier[:1]] == [
+        (None, row(2)["started_at"])
     ]
+    assert json.loads(earlier[1]["candidates"]) == [{"visit_id": "é", "probability": 0.5}]
     assert await store.calls_of_caller("shop", "+447700900123", row(1)["started_at"]) == []
 
 

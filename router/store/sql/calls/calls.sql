@@ -36,12 +36,21 @@ FROM call
 WHERE call.call_id = :call_id
 ON CONFLICT (call_id, destination) DO NOTHING;
 
+-- name: add_seen*!
+-- Of a call that was written just now; not of one that was there before under another id.
+INSERT INTO call_seen (site, at, call_id, seen)
+SELECT CAST(:site AS TEXT), CAST(:at AS BIGINT), call.call_id, CAST(:seen AS TEXT)
+FROM call
+WHERE call.call_id = :call_id
+ON CONFLICT (site, at, call_id) DO NOTHING;
+
 -- name: linkedids_written_since(switch, since)
 SELECT linkedid FROM call WHERE switch = :switch AND written_at >= :since;
 
 -- name: calls_of_caller(site, caller, before, most)
 -- A caller's calls to a site before an instant, the latest first.
-SELECT visit_id, visitor_id, number, started_at, confidence
+SELECT number, started_at,
+       /*sqlite record -> 'candidates' *//*postgresql (record::json -> 'candidates')::text */ AS candidates
 FROM call
 WHERE caller = :caller AND site = :site AND started_at < :before
 ORDER BY started_at DESC

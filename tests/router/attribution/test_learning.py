@@ -1,0 +1,124 @@
+"""What is learnt from calls whose truth is not told: without them the prior, with them the site's rates."""
+
+import math
+import random
+from dataclasses import dataclass
+
+import pytest
+
+from router.attribution.call import Seen
+from router.attribution.call_model import DAY_SECONDS, HERE_STAGES, LATER_STAGES, STAGES, Model
+from router.attribution.exposure import HOUR, exposure
+from router.attribution.learning import learnt
+
+DAY = 24 * HOUR
+PRIOR = Model()
+LOOKBACK = 72 * 3600
+
+
+@dataclass(frozen=True)
+class Visit:
+    shown_at: int
+    gone_at: int | None
+    shown: bool = True
+    clicked: bool = False
+
+
+def visits(count: int, *, stay: int = 300_000) -> list[Visit]:
+    """So many visits, spread over a day."""
+    return [Visit(DAY * number // count, DAY * number // count + stay) for number in range(count)]
+
+
+def call(at: int, *, here_for: float | None = None, shown_for: float | None = None) -> Seen:
+    """A call on a number whose only holder is there, or was there long ago, or never was."""
+    if here_for is not None:
+        sign = PRIOR.sign(shown_for=here_for, gone_for=0, shown=True)
+        return Seen(at, ((sign.stage, sign.soon),), ((sign.later_stage, sign.late),), 0, 0, 1)
+    if shown_for is not None:
+        sign = PRIOR.sign(shown_for=shown_for, gone_for=shown_for, shown=True)
+        return Seen(at, (), ((sign.later_stage, sign.late),), 0, 0, 1)
+    return Seen(at, (), (), 0, 0, 1)
+
+
+def test_without_calls_it_is_the_prior():
+    exposed = exposure(visits(100), {0: 10}, 0, DAY, PRIOR, lookback_seconds=LOOKBACK)
+    assert learnt(PRIOR, [], exposed) == PRIOR
+    assert learnt(PRIOR, [call(HOUR)], exposure([], {}, 0, DAY, PRIOR, lookback_seconds=LOOKBACK)) == PRIOR
+
+
+def test_the_order_of_calls_does_not_matter():
+    chance = random.Random(1)
+    calls = [call(chance.randrange(DAY), here_for=chance.uniform(5, 900)) for _ in range(60)]
+    calls += [call(chance.randrange(DAY)) for _ in range(20)]
+    exposed = exposure(visits(1000), {0: 10}, 0, DAY, PRIOR, lookback_seconds=LOOKBACK)
+    one = learnt(PRIOR, calls, exposed)
+    chance.shuffle(calls)
+    other = learnt(PRIOR, calls, exposed)
+    assert one.calls_per_visit == pytest.approx(other.calls_per_visit)
+    assert one.stages == pytest.approx(other.stages)
+    assert one.strays_per_day == pytest.approx(other.strays_per_day)
+
+
+def test_calls_of_nobody_are_strays():
+    calls = [call(at * HOUR) for at in range(24)]
+    model = learnt(PRIOR, calls, exposure(visits(200), {0: 10}, 0, DAY, PRIOR, lookback_seconds=LOOKBACK))
+    assert 1.4 < model.strays_per_day < 2.6  # 2.4, and the prior holds back
+    assert model.calls_per_visit < PRIOR.calls_per_visit * 2
+
+
+def test_calls_of_the_only_holder_are_theirs():
+    chance = random.Random(2)
+    calls = [call(chance.randrange(DAY), here_for=chance.uniform(30, 280)) for _ in range(150)]
+    exposed = exposure(visits(1000), {0: 10}, 0, DAY, PRIOR, lookback_seconds=LOOKBACK)
+    model = learnt(PRIOR, calls, exposed)
+    assert model.strays_per_day < 0.5
+    here = model.calls_per_visit * math.fsum(
+        factor * math.fsum(hour.soon[stage] for hour in exposed.hours)
+        for stage, factor in enumerate(model.stages)
+    )
+    assert here == pytest.approx(150, rel=0.25)
+    # Nobody called at once or after they had left.
+    assert model.stages[0] < 0.5
+    assert max(model.stages[len(HERE_STAGES) + 2 :]) < max(model.stages)
+
+
+def test_delays_are_learnt_in_either_direction():
+    exposed = exposure(visits(1000, stay=900_000), {0: 40}, 0, DAY, PRIOR, lookback_seconds=LOOKBACK)
+    quick = learnt(PRIOR, [call(at * HOUR // 8, here_for=15) for at in range(190)], exposed)
+    slow = learnt(PRIOR, [call(at * HOUR // 8, here_for=500) for at in range(190)], exposed)
+    assert quick.stages[0] > 5 * slow.stages[0]
+    assert slow.stages[3] > 5 * quick.stages[3]
+
+
+def test_late_callers_are_told_from_strays_by_who_held_the_number():
+    """All calls come some hours after somebody held the number; no others are ever called."""
+    chance = random.Random(3)
+    late = [call(chance.randrange(DAY), shown_for=chance.uniform(3600, 20_000)) for _ in range(80)]
+    exposed = exposure(visits(400), {0: 200}, 0, DAY, PRIOR, lookback_seconds=LOOKBACK)
+    model = learnt(PRIOR, late, exposed)
+    assert model.later_stages[1] * model.calls_per_visit > 3 * PRIOR.calls_per_visit
+    assert model.strays_per_day < 0.05
+
+
+def test_exposure_is_as_long_as_the_hold():
+    one = exposure([Visit(0, 100_000)], {0: 1}, 0, 2 * HOUR, PRIOR, lookback_seconds=LOOKBACK)
+    here = math.fsum(one.hours[0].soon[: len(HERE_STAGES) + 1])
+    assert here == pytest.approx((1 - PRIOR.later_share) * PRIOR.on_page.share_until(100))
+    assert len(one.hours[0].soon) == STAGES
+    late = math.fsum(math.fsum(hour.late) for hour in one.hours)
+    assert late == pytest.approx(PRIOR.later_share * PRIOR.later.share_until(2 * 3600), rel=0.3)
+    assert math.fsum(hour.number_days for hour in one.hours) == pytest.approx(2 / 24)
+    hidden = exposure([Visit(0, 100_000, shown=False)], {0: 1}, 0, 2 * HOUR, PRIOR, lookback_seconds=LOOKBACK)
+    assert math.fsum(hidden.hours[0].soon) == pytest.approx(PRIOR.unshown * math.fsum(one.hours[0].soon))
+
+
+def test_visits_before_the_period_count_for_late_callers_only():
+    before = exposure([Visit(-5 * HOUR, -5 * HOUR + 60_000)], {}, 0, HOUR, PRIOR, lookback_seconds=LOOKBACK)
+    assert math.fsum(before.hours[0].soon) == 0
+    assert before.hours[0].late[len([limit for limit in LATER_STAGES if limit < 5 * 3600])] > 0
+    long_ago = exposure([Visit(-80 * HOUR, -79 * HOUR)], {}, 0, HOUR, PRIOR, lookback_seconds=LOOKBACK)
+    assert math.fsum(long_ago.hours[0].late) == 0
+
+
+def test_strays_are_told_a_day_and_number():
+    assert PRIOR.stray_rate() * DAY_SECONDS == pytest.approx(PRIOR.strays_per_day)

@@ -1,0 +1,98 @@
+"""What calls tell, stored with them, and the models learnt from it: on both databases."""
+
+from pool.database import Database, open_database
+from pool.leases import LeaseWish, SlotWish
+from pool.past import past_holds
+from pool.service import Pool
+from router.attribution.call import Seen
+from router.learning import SiteModels
+from router.store.calls import CallStore
+from router.store.seen import SeenStore, seen_row
+from tests.router.cdr.stored import NOW, batch, row
+
+MINUTE = 60_000
+SEEN = Seen(NOW - 90_000, ((1, 0.0031415926), (6, 1e-9)), ((0, 2.5e-6),), 0.0, 1e-12, 1.0)
+
+
+def told(number: int, seen: Seen, **more: object):
+    call = row(number, **more)
+    return call, seen_row("shop", call["call_id"], seen)
+
+
+async def write(database: Database, *calls) -> None:
+    rows, seen = zip(*calls, strict=True)
+    await CallStore(database).write(batch(*rows, seen=seen))
+
+
+async def test_it_is_kept_once_a_call(database: Database) -> None:
+    store = SeenStore(database)
+    await write(database, told(1, SEEN), told(2, SEEN._replace(at=NOW - 50_000)))
+    # The same call read again, under another id.
+    await write(database, told(9, SEEN._replace(at=NOW - 10_000), linkedid=row(1)["linkedid"]))
+    latest = await store.latest("shop", 0, 10)
+    assert [one.at for one in latest] == [NOW - 50_000, NOW - 90_000]
+    assert latest[1] == SEEN._replace(soon=((1, 0.00314159), (6, 1e-9)))
+    assert await store.latest("shop", NOW - 60_000, 10) == latest[:1]
+    assert await store.latest("shop", 0, 1) == latest[:1]
+    assert await store.by_site() == [("shop", 2, NOW - 50_000)]
+    await store.forget("shop", NOW - 60_000)
+    assert await store.latest("shop", 0, 10) == latest[:1]
+    assert seen_row(None, "id", SEEN) is seen_row("shop", "id", None) is None
+
+
+def models(database: Database) -> SiteModels:
+    return SiteModels(
+        SeenStore(database),
+        lambda site, since_at, at: past_holds(database, site, since_at, at),
+        lookback_seconds=72 * 3600,
+    )
+
+
+async def shown(database: Database, tmp_path) -> None:
+    """Twenty numbers, each held for five minutes by somebody who saw it."""
+    pool = Pool(database)
+    numbers = tmp_path / "numbers.csv"
+    numbers.write_text("number\n" + "".join(f"+4420794601{place:02}\n" for place in range(20)))
+    at = NOW - 60 * MINUTE
+    await pool.import_csv(numbers, at, default_country="GB")
+    for place in range(20):
+        wish = LeaseWish("shop", f"visitor-{place}", f"visit-{place}", [SlotWish("main")], 900)
+        lease = await pool.lease(wish, at)
+        await pool.seen(lease.lease_id, at, shown=place != 0, tel_click=place == 1)
+        await pool.left(lease.lease_id, at + 5 * MINUTE)
+
+
+async def test_a_model_is_learnt_from_the_store_and_again_after_a_restart(
+    database: Database, store_url: str, tmp_path
+) -> None:
+    await shown(database, tmp_path)
+    first = models(database)
+    assert (await first.learn("shop", NOW)).calls == 0
+    assert first.model("shop") == first.prior
+    # Ten of twenty visits called within two minutes.
+    quick = first.prior.sign(shown_for=90, gone_for=0, shown=True)
+    seen = Seen(NOW - 58 * MINUTE, ((quick.stage, quick.soon),), ((quick.later_stage, quick.late),), 0, 0, 1)
+    await write(database, *(told(number, seen._replace(at=seen.at + number)) for number in range(10)))
+    done = await first.learn("shop", NOW)
+    assert (done.calls, done.visits, done.clicks) == (10, 20, 1)
+    assert done.model.calls_per_visit > 5 * first.prior.calls_per_visit
+    assert first.model("shop") == done.model
+    assert first.model("other") == first.model(None) == first.prior
+    again = await open_database(store_url)
+    try:
+        assert (await models(again).learn("shop", NOW)).model == done.model
+    finally:
+        await again.close()
+
+
+async def test_the_past_of_a_sites_numbers(database: Database, tmp_path) -> None:
+    await shown(database, tmp_path)
+    past = await past_holds(database, "shop", NOW - 120 * MINUTE, NOW)
+    assert len(past.holds) == 20
+    assert past.each == 1
+    assert sum(past.first_held.values()) == 20
+    assert all(hold.gone_at == NOW - 55 * MINUTE for hold in past.holds)
+    assert [hold.clicked for hold in past.holds].count(True) == 1
+    assert [hold.shown for hold in past.holds].count(False) == 1
+    assert (await past_holds(database, "other", 0, NOW)).holds == []
+    assert (await past_holds(database, "shop", NOW - MINUTE, NOW)).holds == []
