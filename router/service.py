@@ -29,7 +29,7 @@ from router.supervision import keep_running
 from router.web.admin import Figures, admin_app
 from router.web.listen import listen
 from router.web.parts import Check, Parts, Readiness
-from router.web.public import public_app
+from router.web.public import PublicListener
 
 log = structlog.get_logger(__name__)
 
@@ -64,6 +64,9 @@ class Service:
             answer_seconds=config.fastagi.answer_seconds,
         )
         self._geoip = GeoIp(live)
+        self._public = None
+        if role is not Role.CALLS:
+            self._public = PublicListener(live, self._pool, database, self._geoip.place_of)
         self._deliveries = Deliveries(live, database, now=now)
         self._calls = (
             CallsRole(live, database, self._pool, self._deliveries) if role is not Role.WEB else None
@@ -113,7 +116,8 @@ class Service:
         if self._pool_watch is not None:
             yield from self._pool_watch.services()
             yield "geoip", self._geoip.run
-            public = public_app(self._live, self._pool, self._database, self._geoip.place_of)
+        if self._public is not None:
+            public = self._public.application()
             yield "public", lambda: listen("public", public, http.public_host, http.public_port)
         view = self._calls.view if self._calls is not None else None
         parts = Parts(self._live, self._database, self._pool, view)
@@ -158,6 +162,8 @@ class Service:
             ]
         if self._pool_watch is not None:
             figures += [self._pool_watch.figures, self._geoip.figures]
+        if self._public is not None:
+            figures.append(self._public.figures)
         return figures
 
     def _store_figures(self) -> list[Metric]:

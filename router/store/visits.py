@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
+from operator import itemgetter
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -116,6 +117,24 @@ class VisitStore:
         """Stores one more page of a visit, durably; texts are cleaned here. Raises StoreUnavailable."""
         view = PageView(visit_id, at, cleaned(url, URL_CAP), cleaned(title, TEXT_CAP))
         await self._database.commit(self._write_page_views, view)
+
+    async def set_analytics_ids(
+        self, visit_id: str, ga_client_id: str, ga_session_id: str, metrica_client_id: str
+    ) -> None:
+        """What became known of a visit later (cleaned); "" leaves what is there. Raises StoreUnavailable."""
+        ids = {
+            "visit_id": visit_id,
+            "ga_client_id": ga_client_id,
+            "ga_session_id": ga_session_id,
+            "metrica_client_id": metrica_client_id,
+        }
+        await self._database.commit(self._write_analytics_ids, ids)
+
+    async def _write_analytics_ids(
+        self, transaction: Transaction, ids: Sequence[Mapping[str, str]]
+    ) -> list[None]:
+        await transaction.many(self._queries.set_analytics_ids, sorted(ids, key=itemgetter("visit_id")))
+        return [None] * len(ids)
 
     async def visit(self, visit_id: str) -> Row | None:
         """The visit's row (columns as in 0001_visits.sql), or None."""

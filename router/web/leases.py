@@ -1,7 +1,7 @@
 """`POST /v1/leases`, `/seen` and `/left`: what the widget asks, answered by the pool."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import structlog
@@ -73,6 +73,7 @@ class Leases:
         address = self._proxies.client(request.remote or "", headers.get("X-Forwarded-For"))
         if (
             browser.robot
+            or (site.site.honour_opt_out and _opted_out(headers))
             or (site.site.consent_required and not asked.consent)
             or not self._limit.allows(counted_as(address))
         ):
@@ -100,6 +101,9 @@ class Leases:
         site = self._sites.get(view.site)
         if said.page is not None:
             await self._visits.add_page_view(view.visit_id, at, said.page.url, said.page.title)
+        ids = _analytics_ids(said)
+        if any(ids):
+            await self._visits.set_analytics_ids(view.visit_id, *ids)
         return _answer(
             {
                 "state": view.state,
@@ -107,6 +111,11 @@ class Leases:
                 "frozen_until": to_iso(view.frozen_until_at),
             }
         )
+
+    @property
+    def refused(self) -> int:
+        """How many visits were shown the main number because their address had asked for too many leases."""
+        return self._limit.refused
 
     @LEFT
     async def left(self, request: web.Request) -> web.Response:
@@ -131,16 +140,16 @@ def _arrival(
     asked: LeaseRequest, site: PublicSite, at: Instant, *, browser: Browser, address: str, place: Place
 ) -> Arrival:
     attribution = attribution_of(asked.url, asked.referrer, site.own_hosts)
-    ga = asked.ga
+    client_id, session_id, metrica_client_id = _analytics_ids(asked)
     return Arrival(
         site=site.key,
         at=at,
         attribution=attribution,
         channel=site.rules.channel(Facts(attribution, browser.device, place.region)),
         title=cleaned(asked.title),
-        ga_client_id=cleaned(ga.client_id, _SHORT_CAP) if ga else "",
-        ga_session_id=cleaned(ga.session_id, _SHORT_CAP) if ga else "",
-        metrica_client_id=cleaned(asked.metrica_client_id, _SHORT_CAP),
+        ga_client_id=client_id,
+        ga_session_id=session_id,
+        metrica_client_id=metrica_client_id,
         ip=address,
         region=place.region,
         city=place.city,
@@ -197,6 +206,21 @@ def _params(params: dict[str, Any] | None) -> dict[str, Any] | None:
         cleaned(name, _SHORT_CAP): cleaned(value) if isinstance(value, str) else value
         for name, value in params.items()
     }
+
+
+def _analytics_ids(said: LeaseRequest | SeenRequest) -> tuple[str, str, str]:
+    """Google Analytics' client and session id and Metrica's client id; "" for what was not said."""
+    ga = said.ga
+    return (
+        cleaned(ga.client_id, _SHORT_CAP) if ga else "",
+        cleaned(ga.session_id, _SHORT_CAP) if ga else "",
+        cleaned(said.metrica_client_id, _SHORT_CAP),
+    )
+
+
+def _opted_out(headers: Mapping[str, str]) -> bool:
+    """Global Privacy Control, or the older Do Not Track."""
+    return headers.get("Sec-GPC") == "1" or headers.get("DNT") == "1"
 
 
 def _lease_id(request: web.Request) -> str:

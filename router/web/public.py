@@ -7,6 +7,7 @@ from typing import Final, Literal
 import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
+from prometheus_client.core import CounterMetricFamily, Metric
 from typing_extensions import TypedDict
 
 from pool.database import Database, StoreUnavailable
@@ -82,6 +83,15 @@ class PublicListener:
             router.add_get("/demo/style.css", self.demo_style)
         return application
 
+    def figures(self) -> list[Metric]:
+        """What the limits refused, for `/metrics`."""
+        refused = CounterMetricFamily(
+            "leaseline_public_refused", "What an address asked for beyond its limit", labels=["limit"]
+        )
+        refused.add_metric(["requests"], self.requests.refused)
+        refused.add_metric(["leases"], self.leases.refused)
+        return [refused]
+
     @web.middleware
     async def guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Limits each address, turns every error into a problem, and answers other origins as CORS asks."""
@@ -127,6 +137,8 @@ class PublicListener:
         response.headers["Vary"] = "Origin"
         if origin.lower() in self.sites.origins:
             response.headers["Access-Control-Allow-Origin"] = origin
+            # The widget reckons by it how long a number is held, since visitors' clocks are wrong.
+            response.headers["Access-Control-Expose-Headers"] = "Date"
 
     @described(
         "leases",

@@ -59,12 +59,15 @@ class Page(_Body):
 class SeenRequest(_Body):
     """The body of `POST /v1/leases/{id}/seen`; all of it optional, so that `{}` or nothing is a heartbeat.
 
-    `shown` is true, or the slots whose numbers are on the screen.
+    `shown` is true, or the slots whose numbers are on the screen. Ids of analytics that were not there yet
+    when the lease was asked for, or have changed since, come here.
     """
 
     page: Page | None = None
     shown: bool | list[str] | None = None
     tel_click: bool | None = None
+    ga: GaIds | None = None
+    metrica_client_id: Maybe = ""
 
 
 BodyModel = TypeVar("BodyModel", bound=_Body)

@@ -74,3 +74,18 @@ async def test_a_page_view_told_twice_is_one(database: Database) -> None:
     visit = await store.visit(lease.visit_id)
     assert visit is not None
     assert visit["last_seen_at"] == AT + 5
+
+
+async def test_ids_of_analytics_that_come_later(database: Database) -> None:
+    store = VisitStore(database)
+    one, other = [await arrive(database, visitor, arrival(AT)) for visitor in ("v1", "v2")]
+    await asyncio.gather(
+        store.set_analytics_ids(one.visit_id, "1.2", "3", ""),
+        store.set_analytics_ids(other.visit_id, "", "", "4"),
+        store.set_analytics_ids("unknown", "1.2", "3", "4"),
+    )
+    await store.set_analytics_ids(one.visit_id, "", "5", "")
+    visits = [await store.visit(lease.visit_id) for lease in (one, other)]
+    ids = [(v["ga_client_id"], v["ga_session_id"], v["metrica_client_id"]) for v in visits if v]
+    assert ids[0] == ("1.2", "5", "")
+    assert ids[1][2] == "4"

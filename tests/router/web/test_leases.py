@@ -274,3 +274,32 @@ async def test_hostile_texts_are_stored_as_sent_without_control_characters(web: 
 
 async def test_a_widget_of_ours_is_a_browser(web: Web) -> None:
     assert (await web.lease(headers={"User-Agent": BROWSER}))["lease_id"]
+
+
+async def test_ids_of_analytics_may_come_later_and_change(web: Web) -> None:
+    given = await web.lease(ga={"client_id": "123.456"})
+    path = f"/v1/leases/{given['lease_id']}/seen"
+    for said in (
+        {"ga": {"session_id": "789"}, "metrica_client_id": "1700000000123"},
+        {"ga": {"session_id": "790\x00", "client_id": ""}},
+        {"ga": {}},
+        {"metrica_client_id": None},
+    ):
+        assert (await web.post(path, json=said)).status == 200
+    view = await web.pool.seen(given["lease_id"], now())
+    assert view is not None
+    visit = await web.visits.visit(view.visit_id)
+    assert visit is not None
+    ids = (visit["ga_client_id"], visit["ga_session_id"], visit["metrica_client_id"])
+    assert ids == ("123.456", "790", "1700000000123")
+
+
+@pytest.mark.parametrize("signal", ["Sec-GPC", "DNT"])
+async def test_visitors_who_opted_out_get_no_lease_where_the_site_honours_that(
+    make_web: WebMaker, signal: str
+) -> None:
+    web = await make_web(honour_opt_out=True)
+    assert (await web.lease(headers={signal: "1"}))["lease_id"] is None
+    assert (await web.lease(headers={signal: "0"}))["lease_id"] is not None
+    other = await make_web()
+    assert (await other.lease(headers={signal: "1"}))["lease_id"] is not None

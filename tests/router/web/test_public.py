@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import pytest
@@ -78,6 +79,9 @@ async def test_a_malformed_lease_request_names_the_field(web: Web, body: bytes, 
         (b'{"page":{"url":""}}', "page.url"),
         (b'{"shown":"yes"}', "shown.bool"),
         (b'{"tel_click":1}', "tel_click"),
+        (b'{"ga":"GA1.1.2.3"}', "ga"),
+        (b'{"ga":{"session_id":7}}', "ga.session_id"),
+        (b'{"metrica_client_id":[]}', "metrica_client_id"),
     ],
 )
 async def test_a_malformed_heartbeat_names_the_field(web: Web, body: bytes, field: str) -> None:
@@ -122,6 +126,8 @@ async def test_pages_of_the_site_may_read_the_answer(web: Web) -> None:
         answer = await web.post("/v1/leases", json=GOOD, headers={"Origin": origin})
         assert answer.status == 200
         assert answer.headers["Access-Control-Allow-Origin"] == origin
+        assert answer.headers["Access-Control-Expose-Headers"] == "Date"
+        assert parsedate_to_datetime(answer.headers["Date"]).tzinfo is not None
         assert "Origin" in answer.headers["Vary"]
         assert "Access-Control-Allow-Credentials" not in answer.headers
     refused = await web.post("/v1/leases", data=b"{")

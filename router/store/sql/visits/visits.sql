@@ -37,6 +37,14 @@ FROM /*sqlite json_each(:rows) *//*postgresql json_array_elements(:rows::json) *
 -- The visit goes on.
 UPDATE visit SET last_seen_at = :at WHERE visit_id = :visit_id AND last_seen_at < :at;
 
+-- name: set_analytics_ids(ga_client_id, ga_session_id, metrica_client_id, visit_id)*!
+-- Of those that are told; '' is unknown.
+UPDATE visit
+SET ga_client_id = COALESCE(NULLIF(:ga_client_id, ''), ga_client_id),
+    ga_session_id = COALESCE(NULLIF(:ga_session_id, ''), ga_session_id),
+    metrica_client_id = COALESCE(NULLIF(:metrica_client_id, ''), metrica_client_id)
+WHERE visit_id = :visit_id;
+
 -- name: touch_visitor(at, site, visitor_id)*!
 UPDATE visitor SET last_seen_at = :at
 WHERE site = :site AND visitor_id = :visitor_id AND last_seen_at < :at;

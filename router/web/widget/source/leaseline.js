@@ -97,8 +97,10 @@ guarded(() => {
     retry = 2;
     lastSeen = Date.now();
     keep(given.visitor_id);
-    if (page != where(asked)) seen(view());
     wait();
+    // The visitor may have gone on while nothing was allowed to be told.
+    page = where(asked);
+    moved();
     report();
   };
 
@@ -141,13 +143,13 @@ guarded(() => {
 
   const left = (id) => nav.sendBeacon(`${base}/${id}/left`, "");
 
-  const keep = (id) => save(id, { lease_id: api.lease, numbers: api.numbers, until, seen_every_seconds: beat });
+  const keep = (id) => id && save(id, { lease_id: api.lease, numbers: api.numbers, until, seen_every_seconds: beat });
 
   // Shows what was given, if it makes sense.
   const take = ({ lease_id, numbers, until: held, seen_every_seconds }) => {
     const sound = (one) =>
       /^\+\d{5,15}$/.test(one.number) && /\d/.test(one.display) && /^\d*$/.test(one.extension || "");
-    if (!/^\w+$/.test(lease_id) || !numbers.every(sound)) return;
+    if (!lease_id || /\W/.test(lease_id) || !attempt(() => numbers.every(sound))) return;
     const same = lease_id == api.lease && JSON.stringify(numbers) == JSON.stringify(api.numbers);
     until = held;
     beat = seen_every_seconds;
