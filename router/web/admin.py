@@ -10,7 +10,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 from typing_extensions import TypedDict
 
-from router.users.access import Access
+from router.users.access import FORM_HEADER, Access
 from router.web.addresses import TrustedProxies
 from router.web.admin_calls import Calls
 from router.web.admin_deliveries import DeliveryPages
@@ -23,6 +23,7 @@ from router.web.dashboard.serving import Dashboard
 from router.web.openapi.document import Listener, Served
 from router.web.openapi.operation import JSON, Answer, Text, described
 from router.web.parts import Check, Parts, Readiness
+from router.web.session_cookie import NAME
 
 __all__ = ["Check", "Figures", "Parts", "Readiness", "admin_app"]
 
@@ -60,6 +61,7 @@ LISTENER: Final = Listener(
     },
     {
         401: ["unauthorized"],
+        403: ["other-origin"],
         429: ["too-many-requests"],
         500: ["internal"],
         503: ["store-unavailable"],
@@ -70,7 +72,15 @@ LISTENER: Final = Listener(
             "scheme": "bearer",
             "bearerFormat": "ll_…_…",
             "description": "An API key: `leaseline user key NAME` makes one.",
-        }
+        },
+        "session": {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": NAME,
+            "description": "A login of the dashboard, for its own pages: other origins are refused, and what "
+            f"changes anything needs the form's token in {FORM_HEADER}. Behind TLS the name begins with "
+            "`__Host-`.",
+        },
     },
 )
 _METRICS: Final = Answer(content={"text/plain": Text("Prometheus' text format.")})

@@ -15,7 +15,8 @@ from typing import Any
 from pool.database import open_database
 from pool.instants import now, to_iso
 from pool.service import Pool
-from router.store.calls import CallBatch, CallStore, JournalMark
+from router.store.calls import CallBatch, CallStore, JournalMark, NewDelivery
+from router.store.deliveries import DeliveryStore
 from router.store.users import UserStore
 from router.store.visits import MIGRATIONS
 from router.users.keys import new_key
@@ -67,6 +68,14 @@ name = "Florist"
 main_number = "+441134960000"
 origins = ["https://florist.example"]
 consent_required = true
+[[delivery]]
+name = "crm"
+kind = "webhook"
+url = "http://127.0.0.1:{nobody}/"
+[[delivery]]
+name = "old"
+kind = "webhook"
+url = "http://127.0.0.1:{nobody}/"
 """
 
 
@@ -86,7 +95,7 @@ class Stage:
     def __init__(self, folder: Path, *, more: str = "") -> None:
         """`more`: lines of configuration after those of CONFIG."""
         self.folder = folder
-        self.ports = dict(zip(("agi", "public", "admin"), free_ports(3), strict=True))
+        self.ports = dict(zip(("agi", "public", "admin", "nobody"), free_ports(4), strict=True))
         (folder / "recordings").mkdir()
         self._config = folder / "config.toml"
         self._config.write_text(CONFIG.format(**self.ports) + more, encoding="utf-8")
@@ -147,8 +156,10 @@ class Stage:
             await users.add("fuzzer", Role.ADMIN, "no password", now())
             await users.add_key("fuzzer", key, "", now())
             rows = [self._call(number) for number in range(CALLS)]
+            told = [NewDelivery(stored["call_id"], "crm") for stored in rows[::3]]
+            await DeliveryStore(database).disable("old", "410 Gone", now())
             mark = JournalMark("f", "p", 1, now())
-            await CallStore(database).write(CallBatch("pbx", rows, [], mark, now()))
+            await CallStore(database).write(CallBatch("pbx", rows, told, mark, now()))
         finally:
             await database.close()
         return key.text, [stored["call_id"] for stored in rows]

@@ -105,6 +105,18 @@ def test_only_what_holds_nothing_is_open_on_the_admin_listener(admin_document: d
     assert open_paths == {"/healthz", "/readyz", "/metrics", PATH}
 
 
+async def test_what_is_not_open_is_refused_to_those_without_a_key(
+    admin: Admin, admin_document: dict[str, Any]
+) -> None:
+    for path, methods in admin_document["paths"].items():
+        for method, operation in methods.items():
+            if operation.get("security") == []:
+                continue
+            answer = await admin.get(re.sub(r"{\w+}", "channels", path), None, method=method.upper())
+            # After ten refusals the address is kept waiting.
+            assert answer.status in {401, 429}, f"{method} {path}"
+
+
 async def test_a_route_of_which_nothing_is_told_is_found() -> None:
     async def handler(_: http.Request) -> http.Response:
         return http.Response()
