@@ -202,10 +202,9 @@ class CallsRole:
                 return (record.channel or None) if record else None
             holders = await self._pool.holders(number, None, call.started_at, lookback_seconds=0)
             holder = next((held for held in holders if held.state in {"live", "frozen"}), None)
-            visit = await self._calls.visit_at_call(holder.visit_id, call.started_at) if holder else None
+            return await self._calls.channel_at(holder.visit_id, call.started_at) if holder else None
         except StoreUnavailable:
             return None
-        return (visit["channel"] or None) if visit else None
 
     def _recording_size(self, path: str) -> int | None:
         """Bytes of a recording by the PBX's path, which may be mounted elsewhere here: the name decides."""

@@ -4,12 +4,13 @@ Conditions are compiled once per configuration; matching one visit costs a few r
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Final, NamedTuple
 
 from router.attribution.sources import (
     ASSISTANTS,
+    CLICK_IDS,
     DISPLAY_MEDIA,
     EMAIL_MEDIA,
     OTHER_MEDIA,
@@ -18,6 +19,7 @@ from router.attribution.sources import (
     SEARCH_SOURCES,
     SOCIAL_MEDIA,
     SOCIAL_SOURCES,
+    Known,
 )
 from router.attribution.visit import DIRECT, NO_MEDIUM, NOT_SET, Attribution
 from router.config.site import Condition, Rule, Site
@@ -34,9 +36,13 @@ class Facts(NamedTuple):
 
 
 class SiteRules:
-    """One site's channel and display rules, compiled."""
+    """One site's channel and display rules, compiled; its click ids by parameter, its own first."""
 
     def __init__(self, site: Site) -> None:
+        own = {one.parameter: Known(one.source, one.medium) for one in site.click_ids}
+        self.click_ids: Mapping[str, Known] = own | {
+            parameter: known for parameter, known in CLICK_IDS.items() if parameter not in own
+        }
         self._channels = [(channel.name, compiled(channel)) for channel in site.channel]
         self._rules = [(rule, frozenset(rule.channel), compiled(rule)) for rule in site.rule]
 

@@ -6,7 +6,7 @@ characters, and kept as sent beyond that; whoever prints it escapes it.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Final, NamedTuple, TypeVar
 from urllib.parse import SplitResult, unquote_plus, urlsplit
@@ -17,6 +17,7 @@ from router.attribution.sources import (
     SEARCH_BRANDS,
     SEARCH_HOSTS,
     SOCIAL_HOSTS,
+    Known,
     SearchEngine,
 )
 
@@ -51,6 +52,8 @@ class Attribution(NamedTuple):
     referrer: str
     landing_page: str
     click_ids: dict[str, str]
+    tagged: bool = False
+    """Whether tags or click ids say so, and no page of the site itself brought them along."""
 
 
 class Origin(NamedTuple):
@@ -77,15 +80,23 @@ def cleaned(text: str, cap: int = TEXT_CAP) -> str:
     return text.strip()[:cap]
 
 
-def attribution_of(url: str, referrer: str, own_hosts: Iterable[str] = ()) -> Attribution:
+def attribution_of(
+    url: str,
+    referrer: str,
+    own_hosts: Iterable[str] = (),
+    click_ids: Mapping[str, Known] = CLICK_IDS,
+) -> Attribution:
     """The attribution of a visit that landed on `url` coming from `referrer` (both may be nonsense).
 
     A referrer on the landing page's own host, or on one of `own_hosts` (lower case), tells nothing: the
-    visit is then direct unless its tags say otherwise. Never raises.
+    visit is then direct unless its tags say otherwise. `click_ids`: the parameters (lower case) that are
+    click ids, those that win first; one without a source is kept and tells nothing. Never raises.
     """
-    tags, clicks = _tags(url) if "=" in url else (_NO_CLICKS, _NO_CLICKS)
-    came_from = _origin(referrer, url, own_hosts) if referrer else None
-    clicked = next((known for name, known in CLICK_IDS.items() if name in clicks), None) if clicks else None
+    tags, clicks = _tags(url, click_ids) if "=" in url else (_NO_CLICKS, _NO_CLICKS)
+    referred = _referrer(referrer) if referrer else None
+    internal = referred is not None and _is_own(referred.host, url, own_hosts)
+    came_from = referred.origin if referred is not None and not internal else None
+    clicked = _clicked(clicks, click_ids) if clicks else None
     source = tags.get("utm_source", "")
     medium = tags.get("utm_medium", "")
     campaign = tags.get("utm_campaign", "")
@@ -109,7 +120,12 @@ def attribution_of(url: str, referrer: str, own_hosts: Iterable[str] = ()) -> At
         cleaned(referrer, URL_CAP),
         cleaned(url, URL_CAP),
         clicks,
+        bool(tags or clicks) and not internal,
     )
+
+
+def _clicked(clicks: Mapping[str, str], click_ids: Mapping[str, Known]) -> Known | None:
+    return next((known for name, known in click_ids.items() if known.source and name in clicks), None)
 
 
 def _split(url: str) -> SplitResult | None:
@@ -121,7 +137,7 @@ def _split(url: str) -> SplitResult | None:
     return parts
 
 
-def _tags(url: str) -> tuple[dict[str, str], dict[str, str]]:
+def _tags(url: str, click_ids: Mapping[str, Known]) -> tuple[dict[str, str], dict[str, str]]:
     """The page's UTM tags and its click ids, first non-empty value of each.
 
     A single-page application may keep them behind `#`: looked at when the query has none.
@@ -133,11 +149,11 @@ def _tags(url: str) -> tuple[dict[str, str], dict[str, str]]:
         for parameter in part.split("&", _PARAMETERS_CAP)[:_PARAMETERS_CAP]:
             name, _, value = parameter.partition("=")
             key = name.lower()
-            if not value or (key not in CLICK_IDS and not key.startswith("utm_")):
+            if not value or (key not in click_ids and not key.startswith("utm_")):
                 continue
             value = cleaned(_unquoted(value))
             if value:
-                (clicks if key in CLICK_IDS else tags).setdefault(key, value)
+                (clicks if key in click_ids else tags).setdefault(key, value)
         if tags or clicks:
             return tags, clicks
     return _NO_CLICKS, _NO_CLICKS
@@ -148,13 +164,16 @@ def _unquoted(value: str) -> str:
     return unquote_plus(value, errors="replace") if "%" in value or "+" in value else value
 
 
-def _origin(referrer: str, url: str, own_hosts: Iterable[str]) -> Origin | None:
+def _referrer(referrer: str) -> Referrer | None:
     # Most referrers are a bare origin, the same few thousand again and again. Long ones would fill memory.
-    known = _referred(referrer) if len(referrer) <= _REMEMBERED_CAP else _referred.__wrapped__(referrer)
-    if known is None or known.host in own_hosts:
-        return None
+    return _referred(referrer) if len(referrer) <= _REMEMBERED_CAP else _referred.__wrapped__(referrer)
+
+
+def _is_own(host: str, url: str, own_hosts: Iterable[str]) -> bool:
+    if host in own_hosts:
+        return True
     page = _split(url)
-    return None if page is not None and page.hostname == known.host else known.origin
+    return page is not None and page.hostname == host
 
 
 @lru_cache(maxsize=4096)

@@ -56,7 +56,7 @@ class Attribution(TypedDict):
 
 
 def attribution_of(verdict: Verdict, visit: Row | None, channel: str | None) -> Attribution:
-    """The attribution of a call: of its `visit` (columns of the query `visit_at_call`), if one was chosen.
+    """The attribution of a call: of its `visit` (columns of the query `visits_at_call`), if one was chosen.
 
     Else `channel`, the number's own (None: it has none), is all that is known.
     """

@@ -4,7 +4,7 @@ Enriching never loses a record: whatever fails here but the store itself leaves 
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -17,10 +17,12 @@ from pool.numbers import NumberRecord
 from router.attribution.call import UNKNOWN_BELOW, Guess, Question, Seen, Tie, Verdict, attribute
 from router.attribution.call_model import Model
 from router.attribution.caller_region import region_of_caller
+from router.attribution.stay import at_call
 from router.attribution.visit import cleaned
 from router.cdr.attribution import attribution_of
 from router.cdr.outcome import CallFacts
 from router.cdr.record import Caller, Cdr, cdr_of, row_of
+from router.store.calls import VisitsAtCall
 
 log = structlog.get_logger(__name__)
 
@@ -51,7 +53,7 @@ class History(Protocol):
 
     async def calls_of_caller(self, site: str, caller: str, before: int, most: int = 10) -> list[Row]: ...
 
-    async def visit_at_call(self, visit_id: str, at: int) -> Row | None: ...
+    async def visits_at_call(self, chosen: str | None, held: Sequence[str], at: int) -> VisitsAtCall: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +135,7 @@ class Enricher:
             rules.model,
             rules.unknown_below,
         )
-        visit = None
-        if verdict.chosen is not None and verdict.chosen.visit_id is not None:
-            visit = await self._history.visit_at_call(verdict.chosen.visit_id, called_at)
+        verdict, visit = await self._named(verdict, called_at)
         return self._made(
             facts,
             number=number,
@@ -148,6 +148,15 @@ class Enricher:
             channel=record.channel if record else None,
             shown=kind == "dynamic" and bool(record and record.site),
         )
+
+    async def _named(self, verdict: Verdict, at: int) -> tuple[Verdict, Row | None]:
+        """The verdict with the visits that held the number at the instant, and the chosen one's row."""
+        chosen = verdict.chosen.visit_id if verdict.chosen is not None else None
+        held = [one.visit_id for one in verdict.candidates if one.lease_id is not None and one.visit_id]
+        if chosen is None and not held:
+            return verdict, None
+        found = await self._history.visits_at_call(chosen, held, at)
+        return at_call(verdict, found.renamed), found.visit
 
     async def _holdings(
         self, facts: CallFacts, number: str | None, kind: str | None, at: int

@@ -1,11 +1,12 @@
 """`[[site]]` and its tables: what a tracked website may set."""
 
+import re
 from functools import cached_property
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from pool.numbers import DEFAULT_POOL
 from router.config.plan import (
@@ -19,6 +20,8 @@ from router.config.plan import (
     check_steps,
 )
 from router.config.values import E164, Language, Name, PromptName, Section, SiteKey, VoicemailBox
+
+PARAMETER = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}\Z")
 
 
 def _origin(value: str) -> str:
@@ -49,6 +52,12 @@ def _mask(value: str) -> str:
 def _code_mask(value: str) -> str:
     if value.count("X") != 1 or not value.isprintable() or any(sign.isdigit() for sign in value):
         raise ValueError('takes one X, for the code to key, and no digits, such as " ext. X"')
+    return value
+
+
+def _parameter(value: str) -> str:
+    if not PARAMETER.match(value) or value.startswith("utm_"):
+        raise ValueError('takes a parameter of URLs such as "clickid": a-z, 0-9, ".", "_", "-", and no utm_…')
     return value
 
 
@@ -84,6 +93,27 @@ class Rule(Condition):
     channel: tuple[str, ...] = ()
     show: Literal["dynamic", "static", "main"] = "dynamic"
     pool: Name | None = None
+
+
+class ClickId(Section):
+    """One of `[[site]] click_ids`: a URL's parameter that an advertising system adds to each click.
+
+    With a `source` it tells where a visit without tags came from; without, it is only kept. As a plain text
+    in the list it is the parameter alone.
+    """
+
+    parameter: Annotated[str, AfterValidator(_parameter)]
+    source: str = Field(default="", max_length=100)
+    medium: str = Field(default="cpc", max_length=100)
+
+
+def _parameters_alone(value: object) -> object:
+    if not isinstance(value, list | tuple):
+        return value
+    return tuple({"parameter": one} if isinstance(one, str) else one for one in value)
+
+
+ClickIds = Annotated[tuple[ClickId, ...], BeforeValidator(_parameters_alone), Field(max_length=50)]
 
 
 class NumberSlot(Section):
@@ -124,6 +154,7 @@ class Site(Section):
     consent_required: bool = False
     honour_opt_out: bool = False
     visitor_cookie_days: int = Field(default=365, ge=1, le=730)
+    click_ids: ClickIds = ()
     channel: tuple[Channel, ...] = ()
     rule: tuple[Rule, ...] = ()
     schedule: tuple[Schedule, ...] = ()
@@ -134,6 +165,10 @@ class Site(Section):
     @model_validator(mode="after")
     def _consistent(self) -> "Site":
         check_overflow(self.overflow, self.overflow_prompt, self.voicemail_box)
+        parameters = [click_id.parameter for click_id in self.click_ids]
+        for parameter in parameters:
+            if parameters.count(parameter) > 1:
+                raise ValueError(f"click_ids names {parameter!r} twice")
         known = {channel.name for channel in self.channel}
         for number, rule in enumerate(self.rule, 1):
             for name in rule.channel:

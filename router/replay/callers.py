@@ -2,10 +2,12 @@
 
 import json
 from collections import defaultdict, deque
+from collections.abc import Sequence
 from typing import Any
 
 from pool.database import Row
 from router.cdr.record import CandidateEntry
+from router.store.calls import VisitsAtCall
 
 MOST_KEPT = 10
 """As many as the router asks for (router.cdr.enrich.History)."""
@@ -30,6 +32,6 @@ class CallerHistory:
         found: list[Row] = [row for row in made if row["started_at"] < before]
         return found[:most]
 
-    async def visit_at_call(self, visit_id: str, at: int) -> Row | None:
-        """Nothing: what brought a visit does not matter to who called."""
-        return None
+    async def visits_at_call(self, chosen: str | None, held: Sequence[str], at: int) -> VisitsAtCall:
+        """Nothing: what brought a visit does not matter to who called, and the trace names its visits."""
+        return VisitsAtCall(None, {})

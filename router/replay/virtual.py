@@ -232,7 +232,7 @@ def _rung(shown: Shown, before: Held | None) -> Rung:
 
 
 def _wish(traced: _TracedSite, event: VisitEvent) -> LeaseWish:
-    attribution = attribution_of(event.url, event.referrer, traced.own_hosts)
+    attribution = attribution_of(event.url, event.referrer, traced.own_hosts, traced.rules.click_ids)
     facts = Facts(attribution, event.device, event.region)
     channel = traced.rules.channel(facts)
     site = traced.site

@@ -1,5 +1,6 @@
 """Finished calls: each stored once, in one transaction with its deliveries and the journal position."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,6 +55,15 @@ class SeenRow(NamedTuple):
     at: int
     call_id: str
     seen: str
+
+
+class VisitsAtCall(NamedTuple):
+    """A visit with its visitor's first source and the page it was on (columns of the query `visits_at_call`),
+    and the later visits of leases, by the first ones: `router.attribution.stay`.
+    """
+
+    visit: Row | None
+    renamed: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +156,29 @@ class CallStore:
             self._queries.calls_of_caller, site=site, caller=caller, before=before, most=most
         )
 
-    async def visit_at_call(self, visit_id: str, at: int) -> Row | None:
-        """A visit with its visitor's first source and the page it was on at an instant."""
-        return await self._database.one(self._queries.visit_at_call, visit_id=visit_id, at=at)
+    async def visits_at_call(self, chosen: str | None, held: Sequence[str], at: int) -> VisitsAtCall:
+        """The chosen visit as it stood at an instant, and what else the visits of candidates had become.
+
+        `held`: the first visits of the leases that the candidates held. The chosen one is looked up by the
+        name that it then had if it is among them, else (a caller who returns) by its own.
+        """
+        row = await self._database.one(
+            self._queries.visits_at_call,
+            visit_id=chosen or "",
+            held=json.dumps(held),
+            held_at=at if chosen in held else -1,
+            at=at,
+        )
+        if row is None:
+            return VisitsAtCall(None, {})
+        return VisitsAtCall(
+            None if row["visit_id"] is None else row, dict(json.loads(row["renamed"] or "[]"))
+        )
+
+    async def channel_at(self, visit_id: str, at: int) -> str | None:
+        """The channel of the visit that a lease's first visit had become by an instant."""
+        channel: str | None = await self._database.value(self._queries.channel_at, visit_id=visit_id, at=at)
+        return channel or None
 
     async def call(self, call_id: str) -> Written | None:
         """A call by its id."""

@@ -1,6 +1,7 @@
 """Visitors, visits and page views in the store."""
 
-from collections import Counter
+import json
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from operator import itemgetter
@@ -10,7 +11,9 @@ from typing import Final, NamedTuple
 from pydantic_core import to_json
 
 from pool.database import Database, Row, Transaction
+from pool.ids import new_id
 from pool.leases import Attachment, Lease
+from router.attribution.stay import Brought, begins_visit, brought
 from router.attribution.visit import TEXT_CAP, URL_CAP, Attribution, cleaned
 
 QUERIES: Final = Path(__file__).parent / "sql" / "visits"
@@ -53,6 +56,19 @@ class PageView(NamedTuple):
     title: str
 
 
+class Begun(NamedTuple):
+    """A visit that begins with an arrival."""
+
+    visit_id: str
+    visitor_id: str
+    arrival: Arrival
+
+    @property
+    def visitor(self) -> tuple[str, str]:
+        """Whose visit it is: a visitor id is a site's own."""
+        return self.arrival.site, self.visitor_id
+
+
 class VisitStore:
     """Writes visits in the transactions of others, and reads them."""
 
@@ -67,26 +83,19 @@ class VisitStore:
     async def _write_arrivals(
         self, transaction: Transaction, arrivals: Sequence[tuple[Lease, Arrival]]
     ) -> None:
-        """Stores visitors, visits and first page views; a revived lease goes on with its old visit."""
-        fresh = [(lease, arrival) for lease, arrival in arrivals if not lease.revived]
+        """Stores visitors, visits and page views. A revived lease goes on with its visit, unless another
+        advertisement brought the visitor back (`router.attribution.stay`).
+        """
+        fresh = [
+            Begun(lease.visit_id, lease.visitor_id, arrival)
+            for lease, arrival in arrivals
+            if not lease.revived
+        ]
         if fresh:
             await self._write_visits(transaction, fresh)
-        if len(fresh) < len(arrivals):
-            touched = sorted(
-                (
-                    {
-                        "visit_id": lease.visit_id,
-                        "site": arrival.site,
-                        "visitor_id": lease.visitor_id,
-                        "at": arrival.at,
-                    }
-                    for lease, arrival in arrivals
-                    if lease.revived
-                ),
-                key=_by_visitor,
-            )
-            await transaction.many(self._queries.touch_visitor, touched)
-            await transaction.many(self._queries.touch_visit, touched)
+        revived = [pair for pair in arrivals if pair[0].revived]
+        if revived:
+            await self._write_returns(transaction, revived)
         await self._write_views(
             transaction,
             (
@@ -95,26 +104,69 @@ class VisitStore:
             ),
         )
 
-    async def _write_visits(self, transaction: Transaction, begun: Sequence[tuple[Lease, Arrival]]) -> None:
+    async def _write_returns(
+        self, transaction: Transaction, arrivals: Sequence[tuple[Lease, Arrival]]
+    ) -> None:
+        # Most returns are the site's next page, which no look-up is needed for.
+        tagged = [pair for pair in arrivals if pair[1].attribution.tagged]
+        if tagged:
+            await self._write_next_visits(transaction, tagged)
+        touched = sorted(
+            (
+                {
+                    "visit_id": lease.visit_id,
+                    "site": arrival.site,
+                    "visitor_id": lease.visitor_id,
+                    "at": arrival.at,
+                }
+                for lease, arrival in arrivals
+            ),
+            key=_by_visitor,
+        )
+        await transaction.many(self._queries.touch_visitor, touched)
+        await transaction.many(self._queries.touch_visit, touched)
+
+    async def _write_next_visits(
+        self, transaction: Transaction, tagged: Sequence[tuple[Lease, Arrival]]
+    ) -> None:
+        known: defaultdict[str, list[Brought]] = defaultdict(list)
+        firsts = _json([lease.visit_id for lease, _ in tagged])
+        for row in await transaction.fetch(self._queries.visits_of_leases, visits=firsts):
+            first, source, medium, campaign, term, content, clicks = row
+            known[first].append(Brought(source, medium, campaign, term, content, json.loads(clicks)))
+        begun: list[Begun] = []
+        changes: list[list[str | int]] = []
+        for lease, arrival in tagged:
+            visits = known[lease.visit_id]
+            if begins_visit(arrival.attribution, visits):
+                visit_id = new_id(arrival.at)
+                visits.append(brought(arrival.attribution))
+                begun.append(Begun(visit_id, lease.visitor_id, arrival))
+                changes.append([lease.visit_id, arrival.at, visit_id])
+        if begun:
+            await self._write_visits(transaction, begun)
+            await transaction.run(self._queries.add_next_visits, rows=_json(changes))
+
+    async def _write_visits(self, transaction: Transaction, begun: Sequence[Begun]) -> None:
         """Visits that begin, in the order in which they do, and their visitors' counts."""
         counts: Counter[tuple[str, str]] = Counter()
-        first: dict[tuple[str, str], list[str | int]] = {}
-        for lease, arrival in begun:
-            visitor = arrival.site, lease.visitor_id
-            counts[visitor] += 1
-            first.setdefault(visitor, _visitor_row(lease, arrival))
+        first: dict[tuple[str, str], Begun] = {}
+        for visit in begun:
+            counts[visit.visitor] += 1
+            first.setdefault(visit.visitor, visit)
         # One order everywhere: two routers' transactions may wait for one another, but never in a ring.
-        visitors = [[*first[visitor], counts[visitor]] for visitor in sorted(first)]
+        visitors = [[*_visitor_row(first[visitor]), counts[visitor]] for visitor in sorted(first)]
         await transaction.run(self._queries.upsert_visitors, rows=_json(visitors))
         visits = []
-        for lease, arrival in begun:
-            visitor = arrival.site, lease.visitor_id
-            counts[visitor] -= 1
-            visits.append([*_visit_row(lease, arrival), counts[visitor]])
+        for visit in begun:
+            counts[visit.visitor] -= 1
+            visits.append([*_visit_row(visit), counts[visit.visitor]])
         await transaction.run(self._queries.add_visits, rows=_json(visits))
 
     async def add_page_view(self, visit_id: str, at: int, url: str, title: str) -> None:
-        """Stores one more page of a visit, durably; texts are cleaned here. Raises StoreUnavailable."""
+        """Stores one more page of the visit that a lease's first visit has become, durably; texts are cleaned
+        here. Raises StoreUnavailable.
+        """
         view = PageView(visit_id, at, cleaned(url, URL_CAP), cleaned(title, TEXT_CAP))
         await self._database.commit(self._write_page_views, view)
 
@@ -164,17 +216,18 @@ def _by_visitor(row: Mapping[str, object]) -> tuple[str, str]:
     return str(row["site"]), str(row["visitor_id"])
 
 
-def _visitor_row(lease: Lease, arrival: Arrival) -> list[str | int]:
-    found = arrival.attribution
-    return [arrival.site, lease.visitor_id, arrival.at, found.source, found.medium, found.campaign]
+def _visitor_row(visit: Begun) -> list[str | int]:
+    found = visit.arrival.attribution
+    return [*visit.visitor, visit.arrival.at, found.source, found.medium, found.campaign]
 
 
-def _visit_row(lease: Lease, arrival: Arrival) -> list[str | int]:
+def _visit_row(visit: Begun) -> list[str | int]:
+    arrival = visit.arrival
     found = arrival.attribution
     return [
-        lease.visit_id,
+        visit.visit_id,
         arrival.site,
-        lease.visitor_id,
+        visit.visitor_id,
         arrival.at,
         arrival.channel,
         found.source,

@@ -139,7 +139,7 @@ def visitor_of(claimed: str, at: Instant) -> str:
 def _arrival(
     asked: LeaseRequest, site: PublicSite, at: Instant, *, browser: Browser, address: str, place: Place
 ) -> Arrival:
-    attribution = attribution_of(asked.url, asked.referrer, site.own_hosts)
+    attribution = attribution_of(asked.url, asked.referrer, site.own_hosts, site.rules.click_ids)
     client_id, session_id, metrica_client_id = _analytics_ids(asked)
     return Arrival(
         site=site.key,

@@ -6,12 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from router.attribution.sources import CLICK_IDS, Known
 from router.attribution.visit import (
     DIRECT,
     NO_MEDIUM,
     NOT_SET,
     TEXT_CAP,
     URL_CAP,
+    Attribution,
     attribution_of,
     cleaned,
 )
@@ -146,3 +148,19 @@ def test_any_text_gives_storable_text(url: str, referrer: str) -> None:
 def test_any_text_in_a_tag_is_kept_as_it_is(value: str) -> None:
     found = attribution_of(f"{PAGE}?utm_source={quote(value)}&utm_medium=m", "")
     assert found.source == value
+
+
+def test_a_sites_own_click_ids() -> None:
+    click_ids = {"rid": Known("partner", "affiliate"), "kept": Known("", ""), **CLICK_IDS}
+
+    def found(query: str) -> Attribution:
+        return attribution_of(f"https://shop.example/?{query}", "", (), click_ids)
+
+    assert found("rid=1")[:2] == ("partner", "affiliate")
+    assert found("rid=1&gclid=2")[:2] == ("partner", "affiliate")
+    assert found("RID=%41")[7] == {"rid": "A"}
+    only_kept = found("kept=1")
+    assert (only_kept.source, only_kept.click_ids, only_kept.tagged) == ("(direct)", {"kept": "1"}, True)
+    assert found("kept=1&gclid=2")[:2] == ("google", "cpc")
+    assert found("unknown=1").click_ids == {}
+    assert len(found("rid=" + "9" * 100_000).click_ids["rid"]) == 500

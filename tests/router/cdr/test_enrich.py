@@ -11,6 +11,7 @@ from router.cdr.enrich import Enricher, SiteRules, caller_number
 from router.cdr.record import json_of
 from router.cdr.reducer import finish
 from router.routing.numbering import NotANumber, to_e164
+from router.store.calls import VisitsAtCall
 from tests.router.cdr.calls import EPOCH, NUMBER, Script, answered
 from tests.router.cdr.test_reducer_laws import state_of
 
@@ -62,14 +63,15 @@ class Pool:
 class History:
     """A store with one visit and some earlier calls."""
 
-    def __init__(self, *earlier: dict) -> None:
+    def __init__(self, *earlier: dict, **renamed: str) -> None:
         self.earlier = list(earlier)
+        self.renamed = {first.replace("_", "-"): visit for first, visit in renamed.items()}
 
     async def calls_of_caller(self, site, caller, before, most=10):
         return self.earlier
 
-    async def visit_at_call(self, visit_id, at):
-        return VISIT if visit_id == "visit-1" else None
+    async def visits_at_call(self, chosen, held, at):
+        return VisitsAtCall(VISIT if chosen == "visit-1" else None, self.renamed)
 
 
 def e164(digits: str) -> str | None:

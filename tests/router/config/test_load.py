@@ -142,3 +142,29 @@ def test_secrets_come_from_environment_or_file(tmp_path: Path, monkeypatch: pyte
     monkeypatch.delenv("SOME_SECRET")
     with pytest.raises(LookupError, match="SOME_SECRET is not set"):
         Secret(env="SOME_SECRET").read()
+
+
+SITE = '[[site]]\nkey = "a"\nname = "A"\nmain_number = "+442079460000"\norigins = ["https://a.example"]\n'
+
+
+def test_click_ids_of_a_site(tmp_path: Path) -> None:
+    path = tmp_path / "c.toml"
+    listed = '["clickid", { parameter = "rid", source = "partner" }]'
+    path.write_text(f"{SITE}click_ids = {listed}\n", encoding="utf-8")
+    found = load_config(path).site[0].click_ids
+    assert [(one.parameter, one.source, one.medium) for one in found] == [
+        ("clickid", "", "cpc"),
+        ("rid", "partner", "cpc"),
+    ]
+    for wrong in (
+        '["utm_id"]',
+        '["ClickId"]',
+        '["a b"]',
+        '[""]',
+        '["x", "x"]',
+        '[{ source = "x" }]',
+        '"gclid"',
+    ):
+        path.write_text(f"{SITE}click_ids = {wrong}\n", encoding="utf-8")
+        with pytest.raises(ConfigError, match=r"click_ids|parameter"):
+            load_config(path)

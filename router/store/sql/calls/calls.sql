@@ -56,17 +56,45 @@ WHERE caller = :caller AND site = :site AND started_at < :before
 ORDER BY started_at DESC
 LIMIT :most;
 
--- name: visit_at_call(visit_id, at)^
--- A visit with its visitor's beginnings and the page it was on at an instant.
-SELECT v.visit_id, v.visitor_id, v.channel, v.source, v.medium, v.campaign, v.term, v.content, v.referrer,
+-- name: visits_at_call(visit_id, held, held_at, at)^
+-- Always one row. The visit that a lease's first visit (visit_id) had become by held_at, with its visitor's
+-- beginnings and the page it was on at an instant; columns are NULL for no visit.
+-- held: [visit_id, …], the first visits of leases; renamed: [[first, visit at the instant], …] of those that changed.
+SELECT changed.renamed, v.visit_id, v.visitor_id, v.channel, v.source, v.medium, v.campaign, v.term, v.content, v.referrer,
        v.landing_page, v.click_ids, v.ga_client_id, v.ga_session_id, v.metrica_client_id, v.region, v.city, v.ip,
        v.browser, v.os, v.device, v.visit_count,
        w.first_source, w.first_medium, w.first_campaign, w.first_at,
        (SELECT p.url FROM page_view p WHERE p.visit_id = v.visit_id AND p.at <= :at
         ORDER BY p.at DESC LIMIT 1) AS page_called_from
-FROM visit v
-LEFT JOIN visitor w ON w.site = v.site AND w.visitor_id = v.visitor_id
-WHERE v.visit_id = :visit_id;
+FROM (
+    SELECT /*sqlite json_group_array(json_array(latest.first_visit_id, latest.visit_id)) */
+           /*postgresql json_agg(json_build_array(latest.first_visit_id, latest.visit_id))::text */ AS renamed
+    FROM (
+        SELECT n.first_visit_id, n.visit_id,
+               ROW_NUMBER() OVER (PARTITION BY n.first_visit_id ORDER BY n.from_at DESC, n.visit_id DESC) AS place
+        FROM next_visit n
+        WHERE n.from_at <= :at
+          AND n.first_visit_id IN (SELECT value /*postgresql #>> '{}' */ FROM /*sqlite json_each(:held) *//*postgresql json_array_elements(:held::json) */)
+    ) AS latest
+    WHERE latest.place = 1
+) AS changed
+LEFT JOIN visit v ON v.visit_id = COALESCE((
+    SELECT n.visit_id FROM next_visit n
+    WHERE n.first_visit_id = :visit_id AND n.from_at <= :held_at
+    ORDER BY n.from_at DESC, n.visit_id DESC
+    LIMIT 1
+), :visit_id)
+LEFT JOIN visitor w ON w.site = v.site AND w.visitor_id = v.visitor_id;
+
+-- name: channel_at(visit_id, at)$
+-- The channel of the visit that a lease's first visit had become by an instant.
+SELECT channel FROM visit
+WHERE visit_id = COALESCE((
+    SELECT n.visit_id FROM next_visit n
+    WHERE n.first_visit_id = :visit_id AND n.from_at <= :at
+    ORDER BY n.from_at DESC, n.visit_id DESC
+    LIMIT 1
+), :visit_id);
 
 -- name: call_by_id(call_id)^
 SELECT call_id, written_at, record FROM call WHERE call_id = :call_id;

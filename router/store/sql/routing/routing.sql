@@ -4,7 +4,12 @@
 -- Who was shown the number (and the code to key with it) last, as seen from an instant.
 SELECT l.slot, COALESCE(v.channel, l.channel) AS channel, COALESCE(v.region, '') AS region, l.anchor_at
 FROM lease l
-LEFT JOIN visit v ON v.visit_id = l.visit_id
+LEFT JOIN visit v ON v.visit_id = COALESCE((
+    SELECT n.visit_id FROM next_visit n
+    WHERE n.first_visit_id = l.visit_id AND n.from_at <= :at
+    ORDER BY n.from_at DESC, n.visit_id DESC
+    LIMIT 1
+), l.visit_id)
 WHERE l.number = :number AND l.extension = :extension AND l.from_at <= :at
 ORDER BY l.from_at DESC
 LIMIT 1;

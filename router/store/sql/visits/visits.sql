@@ -33,9 +33,37 @@ SELECT one.value ->> 0, one.value ->> 1, one.value ->> 2,
         WHERE visitor.site = one.value ->> 1 AND visitor.visitor_id = one.value ->> 2)
 FROM /*sqlite json_each(:rows) *//*postgresql json_array_elements(:rows::json) */ AS one;
 
+-- name: visits_of_leases(visits)
+-- visits: [visit_id, …], the first visits of leases: what brought each, and those after it, the latest last.
+SELECT first_visit_id, source, medium, campaign, term, content, click_ids
+FROM (
+    SELECT visit_id AS first_visit_id, CAST(0 AS BIGINT) AS from_at, visit_id,
+           source, medium, campaign, term, content, click_ids
+    FROM visit
+    WHERE visit_id IN (SELECT value /*postgresql #>> '{}' */ FROM /*sqlite json_each(:visits) *//*postgresql json_array_elements(:visits::json) */)
+    UNION ALL
+    SELECT n.first_visit_id, n.from_at, n.visit_id, v.source, v.medium, v.campaign, v.term, v.content, v.click_ids
+    FROM next_visit n
+    JOIN visit v ON v.visit_id = n.visit_id
+    WHERE n.first_visit_id IN (SELECT value /*postgresql #>> '{}' */ FROM /*sqlite json_each(:visits) *//*postgresql json_array_elements(:visits::json) */)
+) AS visits
+ORDER BY first_visit_id, from_at, visit_id;
+
+-- name: add_next_visits(rows)!
+-- rows: [[first_visit_id, from_at, visit_id], …]
+INSERT INTO next_visit (first_visit_id, from_at, visit_id)
+SELECT one.value ->> 0, CAST(one.value ->> 1 AS BIGINT), one.value ->> 2
+FROM /*sqlite json_each(:rows) *//*postgresql json_array_elements(:rows::json) */ AS one;
+
 -- name: touch_visit(at, visit_id)*!
--- The visit goes on.
-UPDATE visit SET last_seen_at = :at WHERE visit_id = :visit_id AND last_seen_at < :at;
+-- The visit that a lease's first visit has become goes on.
+UPDATE visit SET last_seen_at = :at
+WHERE last_seen_at < :at AND visit_id = COALESCE((
+    SELECT n.visit_id FROM next_visit n
+    WHERE n.first_visit_id = :visit_id AND n.from_at <= :at
+    ORDER BY n.from_at DESC, n.visit_id DESC
+    LIMIT 1
+), :visit_id);
 
 -- name: set_analytics_ids(ga_client_id, ga_session_id, metrica_client_id, visit_id)*!
 -- Of those that are told; '' is unknown.
@@ -43,16 +71,27 @@ UPDATE visit
 SET ga_client_id = COALESCE(NULLIF(:ga_client_id, ''), ga_client_id),
     ga_session_id = COALESCE(NULLIF(:ga_session_id, ''), ga_session_id),
     metrica_client_id = COALESCE(NULLIF(:metrica_client_id, ''), metrica_client_id)
-WHERE visit_id = :visit_id;
+WHERE visit_id = COALESCE((
+    SELECT n.visit_id FROM next_visit n
+    WHERE n.first_visit_id = :visit_id
+    ORDER BY n.from_at DESC, n.visit_id DESC
+    LIMIT 1
+), :visit_id);
 
 -- name: touch_visitor(at, site, visitor_id)*!
 UPDATE visitor SET last_seen_at = :at
 WHERE site = :site AND visitor_id = :visitor_id AND last_seen_at < :at;
 
 -- name: add_page_views(rows)!
--- rows: [[visit_id, at, url_hash, url, title], …]
+-- rows: [[visit_id, at, url_hash, url, title], …]; visit_id is the lease's first visit.
 INSERT INTO page_view (visit_id, at, url_hash, url, title)
-SELECT one.value ->> 0, CAST(one.value ->> 1 AS BIGINT), one.value ->> 2, one.value ->> 3, one.value ->> 4
+SELECT COALESCE((
+           SELECT n.visit_id FROM next_visit n
+           WHERE n.first_visit_id = one.value ->> 0 AND n.from_at <= CAST(one.value ->> 1 AS BIGINT)
+           ORDER BY n.from_at DESC, n.visit_id DESC
+           LIMIT 1
+       ), one.value ->> 0),
+       CAST(one.value ->> 1 AS BIGINT), one.value ->> 2, one.value ->> 3, one.value ->> 4
 FROM /*sqlite json_each(:rows) *//*postgresql json_array_elements(:rows::json) */ AS one
 WHERE true
 ON CONFLICT (visit_id, at, url_hash) DO NOTHING;
