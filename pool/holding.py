@@ -26,6 +26,14 @@ class Sign(NamedTuple):
     shown: bool = False
 
 
+class Call(NamedTuple):
+    """A call on a number, as the table `open_call` knows it."""
+
+    number: str
+    extension: str
+    started_at: Instant
+
+
 class CallSign(NamedTuple):
     """A call on a number is going on (`ended_at` None) or has ended."""
 
@@ -34,6 +42,10 @@ class CallSign(NamedTuple):
     started_at: Instant
     at: Instant
     ended_at: Instant | None = None
+
+    @property
+    def call(self) -> Call:
+        return Call(self.number, self.extension, self.started_at)
 
 
 class Keeping:
@@ -63,29 +75,42 @@ class Keeping:
         return views
 
     async def calls(self, transaction: Transaction, signs: Sequence[CallSign]) -> list[None]:
-        """Extends the lease that held the number when the call began. Calls of nobody's are let pass."""
-        for sign in signs:
-            await self._call(transaction, sign)
+        """Extends the lease that held the number when each call began. Calls of nobody's are let pass."""
+        queries = self._queries
+        held = [(sign, await self._holder(transaction, sign)) for sign in signs]
+        leases = await self._leases(transaction, (lease_id for _, lease_id in held if lease_id is not None))
+        told = [(sign, lease_id) for sign, lease_id in held if lease_id is not None and lease_id in leases]
+        # Of several signs of one call the last decides whether it is still open.
+        last = {sign.call: (sign, lease_id) for sign, lease_id in told}
+        await transaction.many(
+            queries.write_open_call,
+            [
+                {**sign.call._asdict(), "lease_id": lease_id, "sign_at": sign.at}
+                for sign, lease_id in last.values()
+                if sign.ended_at is None
+            ],
+        )
+        ended = [sign.call._asdict() for sign, _ in last.values() if sign.ended_at is not None]
+        await transaction.many(queries.delete_open_call, ended)
+        wanted = json.dumps(sorted({lease_id for _, lease_id in told}))
+        found = await transaction.fetch(queries.last_open_calls, ids=wanted) if told else []
+        open_at: dict[str, Instant] = {row["lease_id"]: row["sign_at"] for row in found}
+        changed: dict[str, list[LeaseRow]] = {}
+        for sign, lease_id in told:
+            rows = changed.get(lease_id) or leases[lease_id]
+            changed[lease_id] = [_after_call(row, sign, open_at.get(lease_id)) for row in rows]
+        await self._write(transaction, changed.values())
         return [None] * len(signs)
 
-    async def _call(self, transaction: Transaction, sign: CallSign) -> None:
-        queries = self._queries
+    async def _holder(self, transaction: Transaction, sign: CallSign) -> str | None:
+        """Who held the number when the call began."""
         holders = await transaction.fetch(
-            queries.latest_holders, number=sign.number, extension=sign.extension, most=HOLDERS_LOOKED_AT
+            self._queries.latest_holders,
+            number=sign.number,
+            extension=sign.extension,
+            most=HOLDERS_LOOKED_AT,
         )
-        lease_id = _holder_at([LeaseRow(*row) for row in holders], sign.started_at)
-        if lease_id is None:
-            return
-        rows = (await self._leases(transaction, [lease_id])).get(lease_id)
-        if rows is None:
-            return
-        key = {"number": sign.number, "extension": sign.extension, "started_at": sign.started_at}
-        if sign.ended_at is None:
-            await transaction.run(queries.write_open_call, **key, lease_id=lease_id, sign_at=sign.at)
-        else:
-            await transaction.run(queries.delete_open_call, **key)
-        open_at = await transaction.value(queries.last_open_call, lease_id=lease_id)
-        await self._write(transaction, [[_after_call(row, sign, open_at) for row in rows]])
+        return _holder_at([LeaseRow(*row) for row in holders], sign.started_at)
 
     async def _leases(self, transaction: Transaction, ids: Iterable[str]) -> dict[str, list[LeaseRow]]:
         leases: defaultdict[str, list[LeaseRow]] = defaultdict(list)

@@ -145,7 +145,7 @@ class Pool:
         are in with the state `not_yet`. `present_at` (by default `at`) is when this is asked, for holds that
         still grow. At most MOST_HOLDERS.
         """
-        rows = await self.database.fetch(
+        rows = await self.database.lookup(
             self._queries.latest_holders, number=number, extension=extension or "", most=MOST_HOLDERS
         )
         return holdings((LeaseRow(*row) for row in rows), at, present_at or at, lookback_seconds)
@@ -156,7 +156,7 @@ class Pool:
         known = self._known.get(number)
         if known is not None and now - known[0] < CACHE_SECONDS:
             return known[1]
-        row = await self.database.one(self._queries.number_record, number=number)
+        row = await self.database.glance(self._queries.number_record, number=number)
         record = None
         if row is not None:
             record = NumberRecord(*row)

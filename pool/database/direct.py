@@ -44,7 +44,7 @@ def exclusively(connection: sqlite3.Connection, deed: Callable[[], Coroutine[Any
     """The deed's result, in a transaction that is committed, or rolled back when the deed raises."""
     connection.execute("BEGIN IMMEDIATE")
     try:
-        result = _result(deed())
+        result = result_of(deed())
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
@@ -61,7 +61,8 @@ class _Answer:
         return [self._result]
 
 
-def _result(coroutine: Coroutine[Any, Any, Any]) -> Any:
+def result_of(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """What a coroutine gives that waits for nothing but an `AnsweringAtOnce`."""
     try:
         coroutine.send(None)
     except StopIteration as stop:

@@ -85,6 +85,20 @@ class Database(ABC):
         async with self.read() as reading:
             return await reading.value(query, **parameters)
 
+    async def lookup(self, query: Query, /, **parameters: Any) -> list[Row]:
+        """As `fetch`, for a look-up in an index: those asked for at one moment may share a trip."""
+        return await self.fetch(query, **parameters)
+
+    async def lookup_one(self, query: Query, /, **parameters: Any) -> Row | None:
+        """As `one`, in the manner of `lookup`."""
+        return await self.one(query, **parameters)
+
+    async def glance(self, query: Query, /, **parameters: Any) -> Row | None:
+        """As `one`, for a single look-up in an index that a call waits for: where the store is a file it is
+        read at once, without a trip to another thread.
+        """
+        return await self.one(query, **parameters)
+
     async def commit(
         self,
         handler: Callable[[Transaction, Sequence[_Item]], Awaitable[Sequence[_Result | Exception]]],

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -14,10 +15,12 @@ from urllib.parse import quote
 import aiosqlite
 from aiosql.adapters.aiosqlite import AioSQLiteAdapter
 
-from pool.database.direct import DIRECTLY, AnsweringAtOnce, DirectConnection, exclusively
+from pool.database.direct import DIRECTLY, AnsweringAtOnce, DirectConnection, exclusively, result_of
 from pool.database.errors import StoreConflict, StoreUnavailable
 from pool.database.interface import Database
-from pool.database.transaction import Reading, Transaction
+from pool.database.lookups import Lookup, SharedTrips
+from pool.database.queries import Query
+from pool.database.transaction import Reading, Row, Transaction
 
 # Primary result codes that say "not now" rather than "you made a mistake" (sqlite.org/rescode.html).
 _UNAVAILABLE = frozenset(
@@ -43,6 +46,8 @@ _PASSING = frozenset(
 
 
 CLOSE_SECONDS = 5.0
+LOOK_SECONDS = 0.2
+"""How long a reader may go on with a file that its path no longer leads to."""
 OLDEST_SQLITE = (3, 38, 0)
 
 _Result = TypeVar("_Result")
@@ -126,6 +131,9 @@ class SqliteDatabase(Database):
         self._idle_readers: list[aiosqlite.Connection] = []
         self._reading = asyncio.Semaphore(readers)
         self._file: tuple[int, int] | None = None
+        self._looked_at = 0.0
+        self._glancing: sqlite3.Connection | None = None
+        self._trips = SharedTrips(self._look_up)
         self._closing: set[asyncio.Future[Any]] = set()
         self._generation = 0
         self._closed = False
@@ -168,13 +176,66 @@ class SqliteDatabase(Database):
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Reading]:
+        async with self._reader() as connection:
+            yield Reading(connection, self.translating)
+
+    async def lookup(self, query: Query, /, **parameters: Any) -> list[Row]:
+        rows: list[Row] = await self._trips.join(Lookup("fetch", query, parameters))
+        return rows
+
+    async def lookup_one(self, query: Query, /, **parameters: Any) -> Row | None:
+        row: Row | None = await self._trips.join(Lookup("one", query, parameters))
+        return row
+
+    async def _look_up(self, lookups: Sequence[Lookup]) -> list[Any]:
+        """All of them on one connection, in one trip to its thread."""
+
+        def deed(sqlite: sqlite3.Connection) -> list[Any]:
+            reading = Reading(AnsweringAtOnce(sqlite), self.translating)
+            return [result_of(lookup.run(reading)) for lookup in lookups]
+
+        async with self._reader() as connection:
+            answer: Any = await connection.execute_fetchall(DIRECTLY, deed)
+        results: list[Any] = answer[0]
+        return results
+
+    async def glance(self, query: Query, /, **parameters: Any) -> Row | None:
+        if self._writer is None or self._is_another_file_by_now():
+            return await self.one(query, **parameters)
+        try:
+            if self._glancing is None:
+                self._glancing = self._connect_to_glance()
+            reading = Reading(AnsweringAtOnce(self._glancing), self.translating)
+            row: Row | None = result_of(reading.one(query, **parameters))
+        except (StoreUnavailable, sqlite3.Error):
+            # Locked for a moment, or gone: the reader with all its patience and all its words finds out.
+            self._give_up_glancing()
+            return await self.one(query, **parameters)
+        return row
+
+    def _connect_to_glance(self) -> sqlite3.Connection:
+        """A connection of the event loop's own: a page or two from the system's cache take less time than
+        waking a thread.
+        """
+        connection = sqlite3.connect(self._uri("ro"), uri=True, isolation_level=None, timeout=0)
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA cache_size = -1000")
+        return connection
+
+    def _give_up_glancing(self) -> None:
+        if self._glancing is not None:
+            self._glancing.close()
+            self._glancing = None
+
+    @asynccontextmanager
+    async def _reader(self) -> AsyncIterator[aiosqlite.Connection]:
         async with self._reading:
             with self.translating("read"):
                 async with self._deadline(self._read_seconds):
                     connection = await self._connected_reader()
                     generation = self._generation
                     try:
-                        yield Reading(connection, self.translating)
+                        yield connection
                     except BaseException:
                         # A statement may still be running: a fresh connection is cheaper than finding out.
                         await self._give_up(connection, busy=True)
@@ -238,7 +299,7 @@ class SqliteDatabase(Database):
                 await self._apply(transaction, room, folder)
 
     async def _connected_reader(self) -> aiosqlite.Connection:
-        if self._writer is None or self._is_another_file():
+        if self._writer is None or self._is_another_file_by_now():
             async with self._writing:
                 await self._connected_writer()
         if self._idle_readers:
@@ -258,7 +319,7 @@ class SqliteDatabase(Database):
             raise StoreUnavailable(f"{self.path}: {error}") from error
         connection = await _Connection(
             lambda: sqlite3.connect(
-                f"file:{quote(str(self.path))}?mode={mode}",
+                self._uri(mode),
                 uri=True,
                 isolation_level=None,
                 timeout=self._busy_seconds,
@@ -276,6 +337,17 @@ class SqliteDatabase(Database):
             raise
         return connection
 
+    def _uri(self, mode: str) -> str:
+        return f"file:{quote(str(self.path))}?mode={mode}"
+
+    def _is_another_file_by_now(self) -> bool:
+        """`_is_another_file`, not asked of the file system for each reading."""
+        seconds = time.monotonic()
+        if seconds - self._looked_at < LOOK_SECONDS:
+            return False
+        self._looked_at = seconds
+        return self._is_another_file()
+
     def _is_another_file(self) -> bool:
         """Whether the path no longer leads to the open file: what is written there would be lost."""
         return self._file != self._file_now()
@@ -289,6 +361,7 @@ class SqliteDatabase(Database):
 
     async def _give_up_connections(self, *, busy: bool = False) -> None:
         self._generation += 1
+        self._give_up_glancing()
         await self._give_up_readers()
         if self._writer is not None:
             writer, self._writer = self._writer, None
@@ -316,6 +389,7 @@ class SqliteDatabase(Database):
         self._closed = True
         async with self._writing:
             # The last to close tidies the -wal file away, which a reader may not.
+            self._give_up_glancing()
             await self._give_up_readers()
             await self._closed_connections()
             await self._give_up_connections()

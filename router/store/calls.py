@@ -152,7 +152,7 @@ class CallStore:
 
     async def calls_of_caller(self, site: str, caller: str, before: int, most: int = 10) -> list[Row]:
         """number, started_at and candidates (JSON, as in the CDR) of a caller's latest calls to a site."""
-        return await self._database.fetch(
+        return await self._database.lookup(
             self._queries.calls_of_caller, site=site, caller=caller, before=before, most=most
         )
 
@@ -162,7 +162,7 @@ class CallStore:
         `held`: the first visits of the leases that the candidates held. The chosen one is looked up by the
         name that it then had if it is among them, else (a caller who returns) by its own.
         """
-        row = await self._database.one(
+        row = await self._database.lookup_one(
             self._queries.visits_at_call,
             visit_id=chosen or "",
             held=json.dumps(held),
