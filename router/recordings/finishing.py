@@ -46,6 +46,20 @@ class Finished(NamedTuple):
     bytes: int
 
 
+def whole(folder: Path, name: str) -> Finished | None:
+    """The recording `name` where the PBX left one whole WAV and nothing else: then nothing is to be done.
+
+    None where there is more to do, or something is wrong.
+    """
+    mixed, *others = files.every(folder, name)
+    try:
+        found = wav.read(mixed)
+    except (OSError, wav.NotWav):
+        return None
+    plain = mixed.name == name and found.data_bytes and not found.broken
+    return _finished(mixed, "wav", found) if plain and not any(path.exists() for path in others) else None
+
+
 class Heard(NamedTuple):
     """What the PBX wrote: the mixed file, and each side's where it recorded in stereo."""
 

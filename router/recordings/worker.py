@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import fcntl
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +21,7 @@ from router.config.live import LiveConfig
 from router.metrics import counter, gauge
 from router.recordings import files
 from router.recordings.encoders import WANTED, Encoder, ProgramFailed, find_encoder
-from router.recordings.finishing import NothingRecorded, NothingThere, NotProved, finish
+from router.recordings.finishing import NothingRecorded, NothingThere, NotProved, finish, whole
 from router.recordings.intake import Folders, looked_up
 from router.recordings.sweep import Sweep
 from router.recordings.wav import NotWav
@@ -107,6 +107,8 @@ class Recordings:
                 with contextlib.suppress(TimeoutError):
                     pause = SETTLE_MS / 1000 if self.waiting else LOOK_SECONDS
                     await asyncio.wait_for(self._wake.wait(), pause)
+                    # Calls that end one after another are looked at together.
+                    await asyncio.sleep(SETTLE_MS / 1000)
 
     async def _choose_encoder(self) -> None:
         wanted = self._live.current.recordings.format
@@ -135,20 +137,43 @@ class Recordings:
             await self._store.add(self._switch, found, place, self._now() + SETTLE_MS)
 
     async def _next(self, folder: Path) -> bool:
-        """Works on the next recording that is due; False when there is none."""
-        recording = await self._store.next_due(self._switch, self._now())
-        if recording is None:
+        """Works on the next recording that is due, or on many that need no work; False when there is none."""
+        due = await self._store.due(self._switch, self._now(), 1 if self._encoder else PAGE)
+        if not due:
             return False
+        ready = await asyncio.to_thread(self._whole, folder, due) if self._encoder is None else []
+        if ready:
+            await self._store.change_all(ready)
+            self.finished += len(ready)
+            for recording in ready:
+                _tell_ready(recording, 0)
+            return True
+        recording = due[0]
         if recording.state == "due":
             recording = await self._made_ready(folder, recording)
         if recording.state == "replacing":
             await self._end_replacing(folder, recording)
         return True
 
-    async def _made_ready(self, folder: Path, recording: Recording) -> Recording:
-        reason = None
+    def _whole(self, folder: Path, due: Sequence[Recording]) -> list[Recording]:
+        """Those that are as they should be."""
+        reason, ready = self._reason(), []
+        for recording in due:
+            made = whole(folder, recording.name) if recording.state == "due" else None
+            if made is not None:
+                state: State = "kept" if reason else "ready"
+                judged = recording._replace(state=state, reason=reason, attempts=0, changed_at=self._now())
+                ready.append(judged._replace(**made._asdict()))
+        return ready
+
+    def _reason(self) -> str | None:
+        """Why recordings stay WAV although they should not."""
         if self._encoder is None and self._encoder_of != "wav":
-            reason = f"no encoder for {self._encoder_of} is installed"
+            return f"no encoder for {self._encoder_of} is installed"
+        return None
+
+    async def _made_ready(self, folder: Path, recording: Recording) -> Recording:
+        reason = self._reason()
         try:
             made = await finish(folder, recording.name, self._encoder)
         except NothingThere:
@@ -173,14 +198,7 @@ class Recordings:
         freed = await asyncio.to_thread(files.delete, rest)
         self.finished += 1
         await self._change(recording._replace(state="kept" if recording.reason else "ready"))
-        log.info(
-            "recording.ready",
-            call_id=recording.call_id,
-            linkedid=recording.linkedid,
-            name=recording.name,
-            bytes=recording.bytes,
-            freed=freed,
-        )
+        _tell_ready(recording, freed)
 
     async def _failed(self, recording: Recording, state: State, reason: str) -> Recording:
         """It is tried again a few times; then the state says what there is."""
@@ -234,6 +252,17 @@ class Recordings:
         """What `/readyz` tells: calls need none of this, so that it is always ready."""
         made = self._encoder.name if self._encoder else "wav"
         return "; ".join(self.problems.values()) or f"{made}, {self.waiting} waiting"
+
+
+def _tell_ready(recording: Recording, freed: int) -> None:
+    log.info(
+        "recording.ready",
+        call_id=recording.call_id,
+        linkedid=recording.linkedid,
+        name=recording.name,
+        bytes=recording.bytes,
+        freed=freed,
+    )
 
 
 @contextlib.asynccontextmanager

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from pool.database import Database, Row
+from pool.database import Database, Row, Transaction
 from router.recordings.encoders import Format
 from router.store.calls import FilePlace
 
@@ -60,22 +60,34 @@ class RecordingStore:
             }
             for recording in found
         ]
-        async with self._database.write() as transaction:
-            if rows:
-                await transaction.many(self._queries.add_recording, rows)
+
+        async def work(transaction: Transaction) -> None:
+            await transaction.many(self._queries.add_recording, rows)
             await transaction.run(self._queries.save_recording_place, switch=switch, **place._asdict())
 
-    async def next_due(self, switch: str, at: int) -> Recording | None:
-        """What is to be worked on at an instant; None: nothing."""
-        row = await self._database.one(self._queries.next_recording, switch=switch, at=at)
-        return None if row is None else _recording(row)
+        await self._database.transact(work)
+
+    async def due(self, switch: str, at: int, most: int) -> list[Recording]:
+        """What is to be worked on at an instant: what was begun first, then in the order of becoming due."""
+        rows = await self._database.lookup(self._queries.due_recordings, switch=switch, at=at, most=most)
+        return [_recording(row) for row in rows]
 
     async def change(self, recording: Recording, *, due_at: int = 0) -> None:
         """Writes a recording's new state, durably."""
-        columns = recording._asdict()
-        del columns["linkedid"], columns["ended_at"]
-        async with self._database.write() as transaction:
-            await transaction.run(self._queries.change_recording, due_at=due_at, **columns)
+        await self.change_all([recording], due_at=due_at)
+
+    async def change_all(self, recordings: Sequence[Recording], *, due_at: int = 0) -> None:
+        """Writes the new states of several recordings in one transaction, durably."""
+        rows = []
+        for recording in recordings:
+            columns = recording._asdict()
+            del columns["linkedid"], columns["ended_at"]
+            rows.append(columns | {"due_at": due_at})
+
+        async def work(transaction: Transaction) -> None:
+            await transaction.many(self._queries.change_recording, rows)
+
+        await self._database.transact(work)
 
     async def try_again(self, switch: str, state: State, at: int) -> None:
         """Makes due what came to rest in `state`."""

@@ -30,12 +30,13 @@ async def test_a_recording_goes_its_way(database: Database) -> None:
     await store.add("branch", [recording(3)], FilePlace(AT, "call3"), due_at=AT)
     assert await store.place("pbx") == FilePlace(AT, "call2")
     assert await store.waiting("pbx") == 2
-    assert await store.next_due("pbx", AT - 1) is None
-    assert (await store.next_due("pbx", AT)) == both[0]
+    assert await store.due("pbx", AT - 1, 9) == []
+    assert await store.due("pbx", AT, 9) == both
+    assert await store.due("pbx", AT, 1) == both[:1]
     # What was begun is ended before anything new is begun.
     begun = both[1]._replace(state="replacing", name="1.2.opus", format="opus", channels=2, changed_at=AT)
     await store.change(begun)
-    assert await store.next_due("pbx", AT) == begun
+    assert (await store.due("pbx", AT, 9))[0] == begun
     await store.change(begun._replace(state="ready"))
     await store.change(both[0]._replace(state="kept", reason="no encoder", attempts=4))
     assert await store.waiting("pbx") == 0
@@ -43,7 +44,7 @@ async def test_a_recording_goes_its_way(database: Database) -> None:
     assert {call_id: one.state for call_id, one in found.items()} == {"call1": "kept", "call2": "ready"}
     assert [one.call_id for one in await store.ended_before("pbx", AT + 2)] == ["call1"]
     await store.try_again("pbx", "kept", AT)
-    again = await store.next_due("pbx", AT)
+    again = (await store.due("pbx", AT, 1))[0]
     assert again is not None
     assert (again.call_id, again.attempts) == ("call1", 4)
 

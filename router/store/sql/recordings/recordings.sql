@@ -15,15 +15,15 @@ INSERT INTO recording_place (switch, written_at, call_id)
 VALUES (:switch, :written_at, :call_id)
 ON CONFLICT (switch) DO UPDATE SET written_at = excluded.written_at, call_id = excluded.call_id;
 
--- name: next_recording(switch, at)^
+-- name: due_recordings(switch, at, most)
 -- What was begun is ended first; then the oldest that is due.
 SELECT call_id, linkedid, name, state, format, seconds, channels, bytes, ended_at, attempts, reason, changed_at
 FROM recording
 WHERE switch = :switch AND state IN ('due', 'replacing') AND due_at <= :at
 ORDER BY state DESC, due_at, call_id
-LIMIT 1;
+LIMIT :most;
 
--- name: change_recording(call_id, name, state, format, seconds, channels, bytes, due_at, attempts, reason, changed_at)!
+-- name: change_recording*!
 UPDATE recording
 SET name = :name, state = :state, format = :format, seconds = :seconds, channels = :channels, bytes = :bytes,
     due_at = :due_at, attempts = :attempts, reason = :reason, changed_at = :changed_at
