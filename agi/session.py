@@ -103,7 +103,8 @@ class Session(asyncio.BufferedProtocol):
         self._finish(Outcome.SHUT_DOWN)
 
     def _on_request(self, event: Request) -> None:
-        self._received = self._loop.time()
+        # Not the loop's clock: uvloop's counts whole milliseconds.
+        self._received = time.perf_counter()
         self._request = request = AgiRequest.of(event.variables, self.peer, time.time_ns() // 1_000_000)
         route = self._terms.routes.get(request.path)
         if route is None:
@@ -116,7 +117,7 @@ class Session(asyncio.BufferedProtocol):
         structlog.contextvars.bind_contextvars(linkedid=request.linkedid)
         try:
             variables = await route(request)
-            decided_ms = (self._loop.time() - self._received) * 1000
+            decided_ms = (time.perf_counter() - self._received) * 1000
             self._lines.extend(_answer_lines(variables, decided_ms))
         except asyncio.CancelledError:
             self._finish(Outcome.SHUT_DOWN)
@@ -140,7 +141,7 @@ class Session(asyncio.BufferedProtocol):
         self._transport.write(self._codec.send(self._lines.popleft()))
         if not self._lines:
             self._answered = True
-            self._terms.statistics.latency.observe(self._loop.time() - self._received)
+            self._terms.statistics.latency.observe(time.perf_counter() - self._received)
             self._transport.write_eof()
         self._rearm(self._terms.confirm_seconds, Outcome.UNCONFIRMED)
 
@@ -182,6 +183,9 @@ class Session(asyncio.BufferedProtocol):
     def _tell(self, outcome: Outcome, reason: str | None) -> None:
         log = self._terms.log
         tell = log.info if outcome in _QUIET else log.warning
+        if outcome is Outcome.ANSWERED:
+            # The call's own line says what was decided, and how fast: one line a call is enough.
+            tell = log.debug
         request = self._request
         tell(
             "fastagi",
@@ -189,7 +193,7 @@ class Session(asyncio.BufferedProtocol):
             peer=self.peer,
             path=request.path if request else None,
             linkedid=request.linkedid if request else None,
-            total_ms=round((self._loop.time() - self._received) * 1000, 3) if request else None,
+            total_ms=round((time.perf_counter() - self._received) * 1000, 3) if request else None,
             hung_up=self._hung_up,
             **({"reason": reason} if reason else {}),
         )

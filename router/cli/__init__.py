@@ -51,4 +51,4 @@ class Commands(click.Group):
 def main(context: click.Context, path: Path) -> None:
     """Dynamic call tracking that lives beside Asterisk."""
     context.obj = path
-    set_up_logging("warning", "auto")
+    set_up_logging("warning", "auto", lasting=False)
