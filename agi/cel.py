@@ -16,14 +16,14 @@ import csv
 import json
 from calendar import timegm
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 from agi.text import decode
 
 COLUMNS: Final = 12
+_BETWEEN: Final = '","'
+_SHORT: Final = 65_536
 Identity: TypeAlias = tuple[str, str, int, tuple[tuple[str, str], ...]]
 
 _QUARTER_HOUR: Final = 900
@@ -41,8 +41,7 @@ class Headers(Protocol):
     def get(self, name: str, default: str = "", /) -> str: ...
 
 
-@dataclass(frozen=True)
-class CelEvent:
+class CelEvent(NamedTuple):
     """What happened to one channel at one instant.
 
     at: ms since the epoch, UTC; at_us: the same in microseconds. type: CHAN_START, ANSWER, …, or a user
@@ -65,7 +64,7 @@ class CelEvent:
     extra: Mapping[str, str]
     user: Mapping[str, str]
 
-    @cached_property
+    @property
     def identity(self) -> Identity:
         """Equal for the same event by either witness."""
         return (self.type, self.uniqueid, self.at_us // 1_000_000, tuple(sorted(self.extra.items())))
@@ -93,6 +92,15 @@ def _fields(text: str) -> list[str] | None:
     """The columns; None where it is not a line of so many quoted fields."""
     if not (text.startswith('"') and text.endswith('"')):
         return None
+    # Nearly every line has quotes in its last column alone, where each must be doubled: read so, it is what
+    # the csv module would read, at a third of the price.
+    head, *rest = text[1:-1].split(_BETWEEN, COLUMNS - 1)
+    if len(rest) == COLUMNS - 1 and len(text) < _SHORT:
+        last = rest[-1].replace('""', "\0")
+        plain = '"' not in head and '"' not in last and "\0" not in text
+        if plain and '"' not in "".join(rest[:-1]):
+            rest[-1] = last.replace("\0", '"')
+            return [head, *rest]
     try:
         [fields] = csv.reader([text], strict=True)
     except (csv.Error, ValueError):
@@ -134,26 +142,20 @@ def _event(at_us: int, kind: str, uniqueid: str, linkedid: str, *texts: str) -> 
         raise MalformedEvent("without a type, uniqueid or linkedid")
     channel, exten, context, number, name, dnid, peer, raw_extra = texts
     extra = _extra(raw_extra) if raw_extra else _NOTHING
+    user = _user(extra["extra"]) if "extra" in extra else _NOTHING
+    # By position: a dozen lines a call are read.
     return CelEvent(
-        at=at_us // 1000,
-        at_us=at_us,
-        type=kind,
-        uniqueid=uniqueid,
-        linkedid=linkedid,
-        channel=channel,
-        exten=exten,
-        context=context,
-        caller_number=number,
-        caller_name=name,
-        dnid=dnid,
-        peer=peer,
-        extra=extra,
-        user=_user(extra["extra"]) if "extra" in extra else _NOTHING,
-    )
+        at_us // 1000, at_us, kind, uniqueid, linkedid,
+        channel, exten, context, number, name, dnid, peer, extra, user,
+    )  # fmt: skip
 
 
 def _microseconds(eventtime: str) -> int:
     """ "1763817000.123456" without going through a float, which has no room for microseconds."""
+    if len(eventtime) == 17 and eventtime[10] == ".":
+        digits = eventtime[:10] + eventtime[11:]
+        if digits.isascii() and digits.isdigit():
+            return int(digits)
     seconds, point, fraction = eventtime.partition(".")
     digits = fraction.ljust(6, "0")
     if not (seconds.isascii() and seconds.isdigit() and len(seconds) <= 12) or (point and not fraction):

@@ -24,9 +24,9 @@ _END: Final = _DELETE_SELF | _MOVE_SELF | _UNMOUNT | _IGNORED
 _EVENT: Final = struct.Struct("iIII")
 
 _POLL_SECONDS: Final = (0.002, 0.02)
-_GATHER_SECONDS: Final = (0.004, 0.01)
+_GATHER_SECONDS: Final = (0.01, 0.04)
 """After a wake-up the writes of a moment are read together, more of them when many come: 2,000 lines/s cost
-100 reads, not 2,000."""
+25 reads, not 2,000."""
 _MANY: Final = 8
 _HEARTBEAT_SECONDS: Final = 0.25
 _MUTE_LIMIT: Final = 3

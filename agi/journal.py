@@ -9,10 +9,9 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import structlog
 
@@ -22,8 +21,8 @@ from agi.journal_files import OpenFile, Position, files_of, identify, is_ours, r
 
 log = structlog.get_logger(__name__)
 
-BATCH_BYTES: Final = 16_384
-"""One read: some eighty lines, so that catching up leaves the loop free every millisecond or two."""
+BATCH_BYTES: Final = 8_192
+"""One read: some forty lines, so that catching up leaves the loop free every millisecond."""
 
 
 class JournalState(StrEnum):
@@ -33,17 +32,22 @@ class JournalState(StrEnum):
     UNREADABLE = "unreadable"
 
 
-@dataclass(frozen=True, slots=True)
-class JournalLine:
-    """One event and where its line starts; ``end_offset`` is where the next one does."""
+class JournalLine(NamedTuple):
+    """One event, the file it is in, and where its line starts; ``end_offset`` is where the next one does."""
 
     event: CelEvent
-    position: Position
+    file_id: str
+    path: str
+    offset: int
     end_offset: int
 
     @property
+    def position(self) -> Position:
+        return Position(self.file_id, self.offset, self.path)
+
+    @property
     def end(self) -> Position:
-        return Position(self.position.file_id, self.end_offset, self.position.path)
+        return Position(self.file_id, self.end_offset, self.path)
 
 
 class JournalReader:
@@ -110,6 +114,8 @@ class JournalReader:
                         continue
                     self.caught_up = not self._is_settling()
                     await self._waker.pause()
+                elif self._more:
+                    await asyncio.sleep(0)
                 else:
                     await self._waker.pause(poll=self._is_settling())
         finally:
@@ -176,6 +182,7 @@ class JournalReader:
 
     def _step(self) -> list[JournalLine]:
         """Read once. An empty list: nothing to read for now, or another file was begun."""
+        self._more = False
         file = self._file or self._open_next()
         if file is None:
             self._be(JournalState.WAITING, "no journal file yet")
@@ -212,7 +219,7 @@ class JournalReader:
                 self._skipping = False
             else:
                 try:
-                    lines.append(JournalLine(from_line(raw), Position(file_id, start, path), end))
+                    lines.append(JournalLine(from_line(raw), file_id, path, start, end))
                 except MalformedEvent as error:
                     self._malformed(start, str(error), raw)
             start = end

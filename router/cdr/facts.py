@@ -101,9 +101,7 @@ def _in_dialplan(event: CelEvent) -> bool:
     the trunk bears the trunk's context too.
     """
     return (
-        event.context in CONTEXTS
-        and event.uniqueid == event.linkedid
-        and any(character.isdigit() for character in event.exten)
+        event.context in CONTEXTS and event.uniqueid == event.linkedid and any(map(str.isdigit, event.exten))
     )
 
 
@@ -114,14 +112,17 @@ def _detail(event: CelEvent) -> tuple[tuple[str, str], ...]:
     if event.uniqueid != event.linkedid:
         return pairs
     # A stream may start in mid-call: any event of the caller's channel then has to tell who called what.
-    told = {"caller": event.caller_number, "name": event.caller_name}
+    if event.caller_number:
+        pairs += (("caller", event.caller_number),)
     if _in_dialplan(event):
-        told["dnis"] = event.exten
-    return pairs + _pairs(told)
+        pairs += (("dnis", event.exten),)
+    if event.caller_name:
+        pairs += (("name", event.caller_name),)
+    return pairs
 
 
 def _pairs(values: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted((name, value) for name, value in values.items() if value != ""))
+    return tuple(sorted([pair for pair in values.items() if pair[1] != ""])) if values else ()
 
 
 def holder_asked_at(started_us: int, *, coarse: bool) -> int:

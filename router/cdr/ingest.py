@@ -106,7 +106,9 @@ class Ingest:
     def witness(self, event: CelEvent) -> None:
         """Takes an event from the second witness (CEL over AMI)."""
         self.counts.witnessed += 1
-        self._hear(event, None)
+        self._calls.hear(event, self._now())
+        if self._calls.ready:
+            self._wake.set()
 
     def switch_live(self, linkedids: Iterable[str], at: int) -> None:
         """Takes the switch's own list of live calls at `at`: calls that it no longer has will be finished."""
@@ -151,20 +153,19 @@ class Ingest:
             position = Position(mark.file_id, mark.byte_offset, mark.path)
         async with contextlib.aclosing(self._journal.batches(position)) as batches:
             async for lines in batches:
+                now = self._now()
                 for line in lines:
-                    self._hear(line.event, _mark(line.position, line.event.at))
+                    mark = JournalMark(line.file_id, line.path, line.offset, line.event.at)
+                    self._calls.hear(line.event, now, mark)
+                if self._calls.ready:
+                    self._wake.set()
                 last = lines[-1]
-                self._end = _mark(last.end, last.event.at)
+                self._end = JournalMark(last.file_id, last.path, last.end_offset, last.event.at)
                 self.counts.events += len(lines)
-                self.counts.lag_seconds = max(0.0, (self._now() - last.event.at) / 1000)
+                self.counts.lag_seconds = max(0.0, (now - last.event.at) / 1000)
                 while self._calls.unwritten >= MOST_WAITING:
                     self._room.clear()
                     await self._room.wait()
-
-    def _hear(self, event: CelEvent, mark: JournalMark | None) -> None:
-        self._calls.hear(event, self._now(), mark)
-        if self._calls.ready:
-            self._wake.set()
 
     async def _tick(self) -> None:
         while True:
@@ -224,7 +225,3 @@ class Ingest:
 
 
 _NOWHERE: Final = JournalMark("", "", 0, 0)
-
-
-def _mark(position: Position, at: int) -> JournalMark:
-    return JournalMark(position.file_id, position.path, position.byte_offset, at)

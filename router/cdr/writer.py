@@ -100,7 +100,12 @@ class CallWriter:
         """
         refused: list[CallState] = []
         stored: list[CallState] = []
-        for wave in _waves([(state, await self._facts(state)) for state in states]):
+        calls = []
+        for state in states:
+            calls.append((state, await self._facts(state)))
+            # A caller may be waiting for an answer.
+            await asyncio.sleep(0)
+        for wave in _waves(calls):
             if await self._write_wave(wave, position, stored):
                 continue
             # The one that cannot be written must not keep the others.

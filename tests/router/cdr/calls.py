@@ -5,7 +5,7 @@ Instants are seconds since the call's start; numbers are fictional.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from agi.cel import CelEvent
 
@@ -143,6 +143,6 @@ def answered(talk: float = 30.0, *, ended_by: str = "agent", record: str = "", *
 def coarse(events: Iterable[CelEvent]) -> list[CelEvent]:
     """The same events as the second witness tells them: whole seconds."""
     return [
-        replace(event, at_us=event.at_us // 1_000_000 * 1_000_000, at=event.at // 1000 * 1000)
+        event._replace(at_us=event.at_us // 1_000_000 * 1_000_000, at=event.at // 1000 * 1000)
         for event in events
     ]

@@ -1,7 +1,6 @@
 """From facts to the CDR: caller, site, attribution, and what is said when something is not known."""
 
 import json
-from dataclasses import replace
 
 import pytest
 
@@ -191,7 +190,7 @@ def test_callers(sent, number):
 
 async def test_bytes_that_are_no_text_do_not_stop_a_record():
     name = "J\udcffrg\x00\n" + "x" * 500
-    hostile = [replace(event, caller_name=name) for event in answered().in_order()]
+    hostile = [event._replace(caller_name=name) for event in answered().in_order()]
     cdr = await record(hostile)
     name = cdr["caller"]["name"]
     assert name is not None
@@ -201,6 +200,6 @@ async def test_bytes_that_are_no_text_do_not_stop_a_record():
 
 
 async def test_a_caller_who_is_not_known_has_no_first_call():
-    events = [replace(event, caller_number="anonymous") for event in answered().in_order()]
+    events = [event._replace(caller_number="anonymous") for event in answered().in_order()]
     cdr = await record(events)
     assert (cdr["caller"]["number"], cdr["first_call"]) == (None, None)

@@ -1,7 +1,6 @@
 """The journal's way into a real store: once each, in any weather."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
 
@@ -269,7 +268,7 @@ async def test_holders_are_told_while_the_call_goes_on_and_when_it_ends(bench):
 
 
 async def test_calls_of_others_leave_no_record(bench):
-    foreign = [replace(event, context="office") for event in answered(seq=90).in_order() if event.user == {}]
+    foreign = [event._replace(context="office") for event in answered(seq=90).in_order() if event.user == {}]
     append(bench.journal, foreign + answered(seq=100).in_order())
     async with bench.running():
         (record,) = await bench.records(1)

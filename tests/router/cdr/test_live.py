@@ -1,7 +1,5 @@
 """The table of unfinished calls: restarts of the switch, last words that never come, where to read again."""
 
-from dataclasses import replace
-
 import pytest
 
 from router.cdr.live import SETTLE_MS, SILENT_MS, LiveCalls
@@ -99,7 +97,7 @@ def test_the_first_lines_of_a_new_life_may_be_lost(lost: int):
     after = answered(seq=0, epoch=EPOCH + 9, start=0.99)
     leg = after.events[-1]
     events = [
-        replace(event, uniqueid=event.uniqueid.replace(str(EPOCH + 9), str(EPOCH + 10)))
+        event._replace(uniqueid=event.uniqueid.replace(str(EPOCH + 9), str(EPOCH + 10)))
         if event.uniqueid != event.linkedid else event
         for event in after.in_order()
     ]  # fmt: skip
@@ -173,7 +171,7 @@ def test_reading_again_begins_with_the_oldest_call_that_is_not_stored():
 
 def test_an_offices_long_call_does_not_hold_the_position_for_ever():
     calls = LiveCalls()
-    foreign = [replace(event, context="office") for event in ringing(seq=10).in_order() if not event.user]
+    foreign = [event._replace(context="office") for event in ringing(seq=10).in_order() if not event.user]
     heard(calls, foreign)
     assert calls.reread_from([]) == mark(0), "it may yet come to us"
     going_on = ringing(seq=500, epoch=EPOCH + 3600).in_order()

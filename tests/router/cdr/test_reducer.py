@@ -306,9 +306,8 @@ def test_complete_only_with_the_last_word():
 
 def test_other_calls_of_the_pbx_are_not_ours():
     foreign = answered().in_order()
-    from dataclasses import replace
 
-    foreign = [replace(event, context="office") for event in foreign if not event.type.startswith("LL_")]
+    foreign = [event._replace(context="office") for event in foreign if not event.type.startswith("LL_")]
     assert not state_of(foreign).ours
     assert state_of(answered().in_order()).ours
     assert dialed(state_of(answered().in_order())) == (NUMBER, NUMBER[1:], None)
