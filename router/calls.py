@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
+from zoneinfo import ZoneInfo
 
 import structlog
 from prometheus_client.core import Metric
@@ -176,6 +177,7 @@ class CallsRole:
             unknown_below=config.cdr.unknown_below,
             lookback_seconds=config.cdr.lookback_hours * 3600,
             model=self._models.model(site_key),
+            zone=ZoneInfo(site.time_zone) if site else None,
         )
 
     def _e164(self, digits: str) -> str | None:

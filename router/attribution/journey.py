@@ -24,6 +24,7 @@ class VisitSource(NamedTuple):
     campaign: str = ""
     term: str = ""
     content: str = ""
+    landing_page: str = ""
 
     @property
     def direct(self) -> bool:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Protocol
+from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -64,6 +65,7 @@ class SiteRules:
     unknown_below: float = UNKNOWN_BELOW
     lookback_seconds: int = LOOKBACK_SECONDS
     model: Model = field(default_factory=Model)
+    zone: ZoneInfo | None = None
 
 
 class FinishedCall(NamedTuple):
@@ -205,7 +207,9 @@ class Enricher:
         )
         # A number that no site has shown yet is dialed by strays alone: that says nothing of those shown.
         seen = verdict.seen if site is not None and shown else None
-        return FinishedCall(cdr, row_of(cdr, facts), facts, held, seen)
+        before_at = earlier[0]["started_at"] if earlier else None
+        row = row_of(cdr, facts, zone=self._rules(site).zone, before_at=before_at)
+        return FinishedCall(cdr, row, facts, held, seen)
 
 
 def caller_number(sent: str, e164: Callable[[str], str | None]) -> str | None:

@@ -4,7 +4,8 @@ Instants are ISO-8601 with milliseconds and Z, durations seconds with millisecon
 """
 
 import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import Field
 from typing_extensions import TypedDict
@@ -15,6 +16,9 @@ from router.cdr.attribution import Attribution
 from router.cdr.legs import Leg, LegResult
 from router.cdr.outcome import CallFacts, Party, Result, TransferKind
 from router.schema import Count, Id, Iso, Seconds, Share
+
+FOR_REPORTS: Final = ("term", "landing_page", "page_called_from", "region", "device")
+"""What reports are made by and the table `call` has no column for."""
 
 
 class Caller(TypedDict):
@@ -168,8 +172,13 @@ def cdr_of(
     }
 
 
-def row_of(cdr: Cdr, facts: CallFacts) -> dict[str, Any]:
-    """The columns of the table `call` for a record, but `switch` and `written_at`."""
+def row_of(
+    cdr: Cdr, facts: CallFacts, *, zone: ZoneInfo | None = None, before_at: int | None = None
+) -> dict[str, Any]:
+    """The columns of the table `call` for a record, but `switch` and `written_at`; and what reports need.
+
+    `zone` is the site's (None: UTC), `before_at` the start of the caller's call before this one.
+    """
     attribution = cdr["attribution"]
     return {
         "call_id": cdr["id"],
@@ -196,6 +205,9 @@ def row_of(cdr: Cdr, facts: CallFacts) -> dict[str, Any]:
         "first_call": None if cdr["first_call"] is None else int(cdr["first_call"]),
         "answered_by": cdr["answered_by"],
         "record": json_of(cdr),
+        **{name: attribution.get(name) for name in FOR_REPORTS},
+        "zone": zone,
+        "before_at": before_at,
     }
 
 

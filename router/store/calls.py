@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pydantic_core import to_json
+
 from pool.database import Database, Row, Transaction
 from pool.instants import LAST_INSTANT
+from router.reports.tally import Tally
 
 QUERIES = Path(__file__).parent / "sql" / "calls"
 
@@ -110,6 +113,7 @@ class CallStore:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._queries = database.queries(QUERIES)
+        self._tally = Tally(database)
 
     async def write(self, batch: CallBatch) -> frozenset[str]:
         """Stores what is not there yet, durably; gives the ids of the calls that are new.
@@ -127,8 +131,16 @@ class CallStore:
         await transaction.run(queries.save_journal_position, switch=batch.switch, **batch.position._asdict())
         if not batch.rows:
             return frozenset()
-        rows = [{**row, "switch": batch.switch, "now": batch.now} for row in batch.rows]
+        stored = await self._stored(transaction, batch)
+        rows = [
+            {**row, "switch": batch.switch, "now": batch.now}
+            for row in {row["linkedid"]: row for row in reversed(batch.rows)}.values()
+            if row["linkedid"] not in stored
+        ]
+        rows.reverse()
         await transaction.many(queries.add_call, rows)
+        if rows:
+            await self._tally.add(transaction, batch.switch, rows)
         if batch.deliveries:
             told = [
                 {**new._asdict(), "due_at": max(new.due_at, batch.now), "now": batch.now}
@@ -137,8 +149,16 @@ class CallStore:
             await transaction.many(queries.add_delivery, told)
         if batch.seen:
             await transaction.many(queries.add_seen, [one._asdict() for one in batch.seen])
-        latest = await transaction.fetch(queries.latest_calls, switch=batch.switch, most=len(rows))
-        return frozenset(row["call_id"] for row in latest) & {row["call_id"] for row in rows}
+        # What is stored under the very ids of this batch was written by an attempt that got no answer.
+        return frozenset(row["call_id"] for row in rows) | (
+            frozenset(row["call_id"] for row in batch.rows) & frozenset(stored.values())
+        )
+
+    async def _stored(self, transaction: Transaction, batch: CallBatch) -> dict[str, str]:
+        """Which of the batch's calls are stored already: linkedid → call_id."""
+        asked = to_json([row["linkedid"] for row in batch.rows]).decode()
+        found = await transaction.fetch(self._queries.stored_calls, switch=batch.switch, linkedids=asked)
+        return {row["linkedid"]: row["call_id"] for row in found}
 
     async def position(self, switch: str) -> JournalMark | None:
         """Where to begin reading the switch's journal; None: never read."""

@@ -18,6 +18,7 @@ from router.web.admin_guard import Guard
 from router.web.admin_live import Live
 from router.web.admin_pools import Pools
 from router.web.admin_recording import RecordingFiles
+from router.web.admin_reports import ReportPages
 from router.web.admin_visitors import Visitors
 from router.web.dashboard.serving import Dashboard
 from router.web.openapi.document import Listener, Served
@@ -55,6 +56,7 @@ LISTENER: Final = Listener(
         "calls": "Finished calls, their recordings, and the calls that are going on.",
         "deliveries": "What was told to other systems, and why not.",
         "pools": "How the numbers stand.",
+        "reports": "Which advertising makes the phone ring.",
         "visitors": "What visitors did before and after they called.",
         "health": "For those who watch over the process.",
         "description": "This document.",
@@ -116,6 +118,8 @@ def admin_app(checks: Mapping[str, Check], figures: Sequence[Figures], parts: Pa
     router.add_post("/api/v1/deliveries/{call}/{destination}/retry", deliveries.retry)
     router.add_get("/api/v1/live", live.watch, allow_head=False)
     router.add_get("/api/v1/pools", Pools(parts.pool).status)
+    reports = ReportPages(parts.live, parts.database)
+    router.add_get("/api/v1/reports/{dimension}", reports.report)
     router.add_get("/api/v1/visitors/{id}", Visitors(parts.live, parts.database).journey)
     application.on_shutdown.append(live.close)
     Dashboard(access, parts, checks).add_to(application)

@@ -24,8 +24,12 @@ FROM (SELECT COALESCE(MAX(written_at), 0) AS written_at FROM call WHERE switch =
 WHERE TRUE
 ON CONFLICT (switch, linkedid) DO NOTHING;
 
--- name: latest_calls(switch, most)
-SELECT call_id FROM call WHERE switch = :switch ORDER BY written_at DESC, call_id DESC LIMIT :most;
+-- name: stored_calls(switch, linkedids)
+-- linkedids: a JSON array. Which of a switch's calls are there already.
+SELECT linkedid, call_id FROM call
+WHERE switch = :switch AND linkedid IN (
+    SELECT /*sqlite value FROM json_each(:linkedids) *//*postgresql asked FROM json_array_elements_text(:linkedids::json) AS asked */
+);
 
 -- name: add_delivery*!
 -- For a call that was written just now; not for one that was there before under another id.
