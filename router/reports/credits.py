@@ -196,7 +196,7 @@ def keys_of(credit: Credit) -> Iterator[Key]:
         yield Key("page_called_from", day, site, ALL_MODELS, known, (credit.page_called_from,))
         yield Key("region", day, site, ALL_MODELS, known, (credit.region,))
         yield Key("device", day, site, ALL_MODELS, known, (credit.device,))
-        yield Key("hour", day, site, ALL_MODELS, 1, (f"{credit.hour:02}",))
+        yield Key("hour", day, site, ALL_MODELS, 1, (str(credit.hour),))
         yield Key("number", day, site, ALL_MODELS, 1, (credit.number,))
         yield Key("agent", day, site, ALL_MODELS, 1, (credit.agent,))
 

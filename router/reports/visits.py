@@ -156,7 +156,7 @@ def span_of(site: str, since_at: int, until_at: int) -> dict[str, Any]:
 
 
 def hours_of(rows: Iterable[StoredRow], zone: ZoneInfo) -> dict[str, VisitCounts]:
-    """Rows by the quarter of an hour as rows by the local hour (00 to 23)."""
+    """Rows by the quarter of an hour as rows by the local hour (0 to 23)."""
     found: defaultdict[str, VisitCounts] = defaultdict(VisitCounts)
     for row in rows:
         hour = local_hour(row["key"], zone)
@@ -165,8 +165,8 @@ def hours_of(rows: Iterable[StoredRow], zone: ZoneInfo) -> dict[str, VisitCounts
 
 
 def local_hour(quarter: str, zone: ZoneInfo) -> str:
-    """00 to 23, of a count of quarters of hours since the epoch. No zone is off by less than a quarter."""
-    return f"{datetime.fromtimestamp(int(quarter) * QUARTER / 1000, zone).hour:02}"
+    """0 to 23, of a count of quarters of hours since the epoch. No zone is off by less than a quarter."""
+    return str(datetime.fromtimestamp(int(quarter) * QUARTER / 1000, zone).hour)
 
 
 def _placed(by: str, key: str, site: str, day: int, zone: ZoneInfo) -> str:
