@@ -28,12 +28,18 @@ class Tally:
 
         `rows` as of `router.cdr.record.row_of`. The switch's row of journal_position is locked.
         """
+        await self._add_up(transaction, switch, await self.credit(transaction, switch, rows))
+
+    async def credit(
+        self, transaction: Transaction, switch: str, rows: Sequence[Mapping[str, Any]]
+    ) -> list[Credit]:
+        """Credits these calls to visits, and adds them up nowhere."""
         journeys = await self._visits_before(transaction, rows)
         found = [
             credit for row, visits in zip(rows, journeys, strict=True) for credit in credits_of(row, visits)
         ]
         await transaction.many(self._queries.add_credit, [{"switch": switch, **c._asdict()} for c in found])
-        await self._add_up(transaction, switch, found)
+        return found
 
     async def _visits_before(
         self, transaction: Transaction, rows: Sequence[Mapping[str, Any]]

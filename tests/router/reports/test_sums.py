@@ -1,6 +1,8 @@
 """The sums of reports against a count of the calls themselves, on both databases."""
 
+import asyncio
 from collections import defaultdict
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -13,6 +15,7 @@ from pool.instants import DAY, HOUR
 from router.config.model import Config
 from router.reports import DIMENSIONS, Filters, Query, Reports
 from router.reports.periods import Period
+from router.reports.rebuild import Rebuild
 from router.store.calls import CallStore
 from tests.router.cdr.stored import NOW, batch, row
 
@@ -165,6 +168,68 @@ async def test_reports_are_what_a_count_of_the_calls_gives(
         assert shown[key] == pytest.approx(figures), (key, report.made_of)
     assert report.total.measures.calls == pytest.approx(sum(figures[0] for figures in wanted.values()))
     assert report.total.measures.callers == pytest.approx(sum(figures[5] for figures in wanted.values()))
+    rebuild = Rebuild(database, CONFIG)
+    assert await rebuild.check() == []
+
+
+def calls_of_one(count: int) -> list[dict[str, Any]]:
+    """Calls of one caller, each of which knows of the one before."""
+    made = [row(number, match="static") for number in range(count)]
+    for before, call in zip(made, made[1:], strict=False):
+        call["before_at"] = before["started_at"]
+    return made
+
+
+async def test_what_differs_is_found_and_made_anew(database: Database) -> None:
+    await CallStore(database).write(batch(*calls_of_one(20)))
+    rebuild = Rebuild(database, CONFIG)
+    query = Query("number", Period(date(2025, 11, 22), date(2025, 11, 22)))
+    reports = Reports(database, lambda: CONFIG)
+    whole = (await reports.make(query)).rows
+    assert whole[0].measures.calls == 20
+    for damage in (
+        "UPDATE call_by_value SET talk = talk + 1 WHERE dimension = 'agent'",
+        "DELETE FROM call_by_source",
+        "DELETE FROM call_credit",
+        "UPDATE call_by_value SET value = 'x' WHERE dimension = 'number'",
+    ):
+        async with database.write() as transaction:
+            await transaction.statement(damage)
+        assert await rebuild.check() != [], damage
+        assert await rebuild.run() == (20 if "credit" in damage else 0)
+        assert await rebuild.check() == []
+        assert (await reports.make(query)).rows == whole
+
+
+async def test_calls_that_come_in_during_a_rebuild_are_counted_once(database: Database) -> None:
+    store = CallStore(database)
+    await store.write(batch(*(row(number) for number in range(60))))
+
+    async def write_more() -> None:
+        for number in range(60, 120):
+            await store.write(batch(row(number)))
+
+    rebuild = Rebuild(database, CONFIG)
+    writing = asyncio.create_task(write_more())
+    while not writing.done():
+        await rebuild.run()
+    await writing
+    assert await rebuild.check() == []
+    query = Query("site", Period(date(2025, 11, 22), date(2025, 11, 22)))
+    assert (await Reports(database, lambda: CONFIG).make(query)).total.measures.calls == 120
+
+
+async def test_another_time_zone_moves_calls_to_other_days(database: Database) -> None:
+    await CallStore(database).write(batch(row(1)))  # 2025-11-22 13:10 UTC
+    site = CONFIG.site[0].model_copy(update={"time_zone": "Pacific/Auckland"})  # 13 hours ahead
+    config = CONFIG.model_copy(update={"site": (site,)})
+    await Rebuild(database, config).run()
+    assert await Rebuild(database, config).check() == []
+    query = Query("day", Period(date(2025, 11, 20), date(2025, 11, 25)), site="shop")
+    found = await Reports(database, lambda: config).make(query)
+    assert [(one.key, one.measures.calls) for one in found.rows] == [("2025-11-23", 1.0)]
+    by_hour = await Reports(database, lambda: config).make(replace(query, dimension="hour"))
+    assert [one.key for one in by_hour.rows] == ["02"]
 
 
 async def forget(database: Database) -> None:
