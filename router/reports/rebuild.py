@@ -2,8 +2,8 @@
 
 First every call gets its credits: those that have none (stored by an older version) from their record and
 the visits that are still there; those that have some keep them, on another day where the site's time zone has
-changed. Then the days of each switch are summed one by one, each in a transaction that holds the row which the
-writers of that switch's calls lock first: they wait for one day, and nothing is counted twice or not at all.
+changed. Then the days of each switch are summed one by one, each in a transaction that holds the row which
+the writers of its calls lock first: they wait for one day, and nothing is counted twice or not at all.
 What is stopped half-way leaves whole days, old or new; running it again goes through all of them.
 """
 

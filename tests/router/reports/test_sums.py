@@ -4,6 +4,7 @@ import asyncio
 from collections import defaultdict
 from dataclasses import replace
 from datetime import date
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -175,7 +176,7 @@ async def test_reports_are_what_a_count_of_the_calls_gives(
 def calls_of_one(count: int) -> list[dict[str, Any]]:
     """Calls of one caller, each of which knows of the one before."""
     made = [row(number, match="static") for number in range(count)]
-    for before, call in zip(made, made[1:], strict=False):
+    for before, call in pairwise(made):
         call["before_at"] = before["started_at"]
     return made
 
