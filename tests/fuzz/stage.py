@@ -92,13 +92,14 @@ class Known:
 class Stage:
     """The router in `folder`; a context manager."""
 
-    def __init__(self, folder: Path, *, more: str = "") -> None:
-        """`more`: lines of configuration after those of CONFIG."""
+    def __init__(self, folder: Path, *, program: Path | None = None) -> None:
+        """`program`: the `leaseline` to run, by default that of this environment."""
         self.folder = folder
+        self._program = program or Path(sys.executable).with_name("leaseline")
         self.ports = dict(zip(("agi", "public", "admin", "nobody"), free_ports(4), strict=True))
         (folder / "recordings").mkdir()
-        self._config = folder / "config.toml"
-        self._config.write_text(CONFIG.format(**self.ports) + more, encoding="utf-8")
+        self.config = folder / "config.toml"
+        self.config.write_text(CONFIG.format(**self.ports), encoding="utf-8")
         self.log = folder / "router.log"
         self.known = Known("", [], [], [])
 
@@ -106,7 +107,7 @@ class Stage:
         self.known.key, self.known.calls = asyncio.run(self._filled())
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(
-                [str(Path(sys.executable).with_name("leaseline")), "--config", str(self._config), "serve"],
+                [str(self._program), "--config", str(self.config), "serve"],
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
