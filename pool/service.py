@@ -20,6 +20,7 @@ from pool.inventory import Inventory, PoolStatus
 from pool.leases import Attachment, Holding, Lease, LeaseRow, LeaseView, LeaseWish, check_wish
 from pool.lifecycle import Event
 from pool.numbers import NumberKind, NumberRecord
+from pool.purging import Forgotten, Purging, VisitsForgotten
 from pool.wants import LeaseRequest
 
 ROOM = "pool"
@@ -63,6 +64,7 @@ class Pool:
             sweep_seconds=sweep_seconds,
         )
         self._keeping = Keeping(self._queries)
+        self._purging = Purging(database, self._queries)
         self._inventory = Inventory(database, self._queries, rest_seconds=rest_seconds)
         self._monotonic = monotonic
         self._known: OrderedDict[str, tuple[float, NumberRecord | None]] = OrderedDict()
@@ -149,6 +151,23 @@ class Pool:
             self._queries.latest_holders, number=number, extension=extension or "", most=MOST_HOLDERS
         )
         return holdings((LeaseRow(*row) for row in rows), at, present_at or at, lookback_seconds)
+
+    async def forget(
+        self, before: Instant, *, after: str = "", most: int = 100, visits_forgotten: VisitsForgotten
+    ) -> Forgotten:
+        """Forgets up to `most` leases that began and were over before an instant, and tells of their visits.
+
+        Of a number's last holder only the hold is kept, without a name, until the number has been given on.
+        """
+        return await self._purging.forget(
+            checked(before), after=after, most=most, visits_forgotten=visits_forgotten
+        )
+
+    async def forget_visitor(self, transaction: Transaction, site: str, visitor_id: str, at: Instant) -> int:
+        """Takes a visitor's name off all their leases, within a transaction; gives how many. Slow: it looks
+        at every lease.
+        """
+        return await self._purging.forget_visitor(transaction, site, visitor_id, checked(at))
 
     async def number(self, number: str) -> NumberRecord | None:
         """The inventory's record, or None. Up to CACHE_SECONDS old."""

@@ -20,9 +20,11 @@ from router.deliveries.service import Deliveries
 from router.geoip import GeoIp
 from router.metrics import fastagi_figures, gauge
 from router.pool_watch import PoolWatch
+from router.privacy import Forgetting
 from router.routing.counts import RouteCounts
 from router.routing.extension import ExtensionRoute
 from router.routing.route import Route
+from router.store.forgetting import ForgettingStore
 from router.store.routing import RoutingStore
 from router.store.visits import MIGRATIONS
 from router.supervision import keep_running
@@ -64,6 +66,7 @@ class Service:
             answer_seconds=config.fastagi.answer_seconds,
         )
         self._geoip = GeoIp(live)
+        self._forgetting = Forgetting(live, ForgettingStore(database, self._pool), now=now)
         self._public = None
         if role is not Role.CALLS:
             self._public = PublicListener(live, self._pool, database, self._geoip.place_of)
@@ -116,6 +119,7 @@ class Service:
         if self._pool_watch is not None:
             yield from self._pool_watch.services()
             yield "geoip", self._geoip.run
+            yield "privacy", self._forgetting.run
         if self._public is not None:
             public = self._public.application()
             yield "public", lambda: listen("public", public, http.public_host, http.public_port)
@@ -161,7 +165,7 @@ class Service:
                 self._calls.figures,
             ]
         if self._pool_watch is not None:
-            figures += [self._pool_watch.figures, self._geoip.figures]
+            figures += [self._pool_watch.figures, self._geoip.figures, self._forgetting.figures]
         if self._public is not None:
             figures.append(self._public.figures)
         return figures

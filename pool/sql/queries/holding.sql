@@ -1,6 +1,7 @@
 -- name: latest_holders(number, extension, most)
+-- Without those of whom nothing but the hold is kept (pool.purging).
 SELECT * FROM lease
-WHERE number = :number AND extension = :extension
+WHERE number = :number AND extension = :extension AND visit_id <> ''
 ORDER BY from_at DESC
 LIMIT :most;
 
