@@ -21,6 +21,7 @@ from router.geoip import GeoIp
 from router.metrics import fastagi_figures, gauge
 from router.pool_watch import PoolWatch
 from router.privacy import Forgetting
+from router.reports.visit_days import VisitDays
 from router.routing.counts import RouteCounts
 from router.routing.extension import ExtensionRoute
 from router.routing.route import Route
@@ -118,6 +119,7 @@ class Service:
         yield from self._deliveries.services()
         if self._pool_watch is not None:
             yield from self._pool_watch.services()
+            yield from VisitDays(self._database, lambda: self._live.current, now=now).services()
             yield "geoip", self._geoip.run
             yield "privacy", self._forgetting.run
         if self._public is not None:

@@ -18,6 +18,8 @@ COMMANDS = {
     "replay": ("router.cli.replay", "replay_command"),
     "cdr": ("router.cli.cdr", "cdr"),
     "deliveries": ("router.cli.deliveries", "deliveries"),
+    "report": ("router.cli.report", "report"),
+    "costs": ("router.cli.costs", "costs"),
     "user": ("router.cli.user", "user"),
 }
 

@@ -13,6 +13,7 @@ from router.config.live import LiveConfig
 from router.reports import DIMENSIONS, Filters, Query, Report, Reports, period
 from router.reports.answer import ReportAnswer, columns_of, entry_of, flat_rows, head_of
 from router.reports.measures import COLUMNS
+from router.reports.names import NAMES
 from router.reports.periods import PERIODS, BadPeriod, today_in
 from router.reports.query import COMPARISONS, DEFAULT_ROWS, MOST_ROWS, ORDERS
 from router.schema import Word
@@ -21,12 +22,6 @@ from router.web.openapi.operation import Answer, Parameter, Text, described
 from router.web.problems import Problem, field_problem
 
 FILTERS: Final = tuple(Filters.__dataclass_fields__)
-NAMES: Final[Mapping[str, str]] = {f"{name}s": name for name in DIMENSIONS} | {
-    "landing_pages": "landing_page",
-    "pages_called_from": "page_called_from",
-    "media": "medium",
-}
-"""Also in the plural: /api/v1/reports/channels."""
 TYPES: Final[Mapping[str, str]] = {"json": "application/json", "csv": "text/csv"}
 CHUNK: Final = 200
 _PARAMETERS: Final = ("period", "site", "model", "compare", "rows", "order", "format", *FILTERS)
