@@ -45,10 +45,17 @@ class CallsRole:
     """Everything about calls but the FastAGI server."""
 
     def __init__(
-        self, live: LiveConfig, database: Database, pool: Pool, deliveries: Deliveries | None = None
+        self,
+        live: LiveConfig,
+        database: Database,
+        pool: Pool,
+        deliveries: Deliveries | None = None,
+        *,
+        on_call: Callable[[Cdr], None] = lambda cdr: None,
     ) -> None:
-        """`deliveries` lays down who is to be told of a call; None: nobody is."""
+        """`deliveries` lays down who is to be told of a call (None: nobody is); `on_call` hears of each."""
         config = live.current
+        self._on_call = on_call
         self._deliveries = deliveries
         self._live = live
         self._pool = pool
@@ -131,6 +138,15 @@ class CallsRole:
         }
         return checks | self._switch.checks() if self._switch is not None else checks
 
+    def journal_problem(self) -> str | None:
+        """What is wrong with the journal for people to look at; None: nothing."""
+        ready = self._journal_ready()
+        return None if ready.ready else ready.detail
+
+    def disk_problem(self) -> str | None:
+        """What the recordings say of their disk; None: nothing."""
+        return self.recordings.problems.get("disk")
+
     def _journal_ready(self) -> Readiness:
         if self._journal.state is JournalState.UNREADABLE:
             return Readiness(False, self._journal.reason)
@@ -159,6 +175,7 @@ class CallsRole:
         self.recordings.written()
         if self._deliveries is not None:
             self._deliveries.written()
+        self._on_call(cdr)
         log.info(
             "call.ended",
             linkedid=cdr["linkedid"],

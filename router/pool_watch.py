@@ -53,7 +53,16 @@ class Alert(NamedTuple):
 class PoolWatch:
     """Part of the role `web`. Every process that runs it looks, and warns, for itself."""
 
-    def __init__(self, live: LiveConfig, pool: Pool, *, clock: Callable[[], Instant] = now) -> None:
+    def __init__(
+        self,
+        live: LiveConfig,
+        pool: Pool,
+        *,
+        clock: Callable[[], Instant] = now,
+        on_alert: Callable[[Alert], None] = lambda alert: None,
+    ) -> None:
+        """`on_alert` is called at every look at which a threshold is passed."""
+        self._on_alert = on_alert
         self._live = live
         self._pool = pool
         self._now = clock
@@ -83,6 +92,7 @@ class PoolWatch:
         self._status = await self._pool.status(at, served_since_at=max(0, at - HOUR))
         self._pressures = pressures(config, self._status)
         for alert in alerts(config, self._pressures):
+            self._on_alert(alert)
             key = alert.site, alert.cause
             if at - self._warned_at.get(key, -QUIET) >= QUIET:
                 self._warned_at[key] = at

@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 
 import structlog
@@ -14,7 +14,11 @@ from agi.watchdog import LoopWatchdog
 from pool.database import Database
 from pool.instants import now
 from pool.service import Pool
+from router.alerts.service import Alerts
+from router.alerts.sources import of_call, of_delivery, of_pool
+from router.alerts.watch import AlertWatch
 from router.calls import CallsRole
+from router.cdr.record import Cdr
 from router.config.live import LiveConfig
 from router.deliveries.service import Deliveries
 from router.geoip import GeoIp
@@ -68,14 +72,39 @@ class Service:
         )
         self._geoip = GeoIp(live)
         self._forgetting = Forgetting(live, ForgettingStore(database, self._pool), now=now)
+        self._alerts = Alerts(live, database, now=now)
+        self._deliveries = Deliveries(
+            live,
+            database,
+            now=now,
+            on_given_up=lambda name, text: self._alerts.notify(of_delivery(name, text)),
+        )
+        self._calls = (
+            CallsRole(live, database, self._pool, self._deliveries, on_call=self._heard)
+            if role is not Role.WEB
+            else None
+        )
+        self._pool_watch = (
+            PoolWatch(live, self._pool, on_alert=lambda alert: self._alerts.notify(of_pool(alert)))
+            if role is not Role.CALLS
+            else None
+        )
+        self._watch = AlertWatch(
+            live,
+            database,
+            self._alerts,
+            now=now,
+            journal=self._calls.journal_problem if self._calls else lambda: None,
+            disk_problem=self._calls.disk_problem if self._calls else lambda: None,
+        )
         self._public = None
         if role is not Role.CALLS:
-            self._public = PublicListener(live, self._pool, database, self._geoip.place_of)
-        self._deliveries = Deliveries(live, database, now=now)
-        self._calls = (
-            CallsRole(live, database, self._pool, self._deliveries) if role is not Role.WEB else None
-        )
-        self._pool_watch = PoolWatch(live, self._pool) if role is not Role.CALLS else None
+            self._public = PublicListener(live, self._pool, database, self._geoip.place_of, self._watch.shown)
+
+    def _heard(self, cdr: Cdr) -> None:
+        notice = of_call(cdr, self._live.current.alerts.missed_results, now())
+        if notice is not None:
+            self._alerts.notify(notice)
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT. Raises OSError when a port is taken."""
@@ -117,6 +146,8 @@ class Service:
         if self._calls is not None:
             yield from self._calls.services()
         yield from self._deliveries.services()
+        yield from self._alerts.services()
+        yield from self._watch.services()
         if self._pool_watch is not None:
             yield from self._pool_watch.services()
             yield from VisitDays(self._database, lambda: self._live.current, now=now).services()
@@ -145,13 +176,9 @@ class Service:
         if self._calls is not None:
             checks["fastagi"] = lambda: Readiness(self._fastagi.port > 0, f"port {self._fastagi.port}")
             checks |= self._calls.checks()
-        checks["deliveries"] = self._deliveries_ready
+        checks["deliveries"] = lambda: _never_in_the_way(self._deliveries.troubles())
+        checks["alerts"] = lambda: _never_in_the_way(self._alerts.troubles())
         return checks
-
-    def _deliveries_ready(self) -> Readiness:
-        """Always ready: calls need none of this."""
-        troubles = self._deliveries.troubles()
-        return Readiness(True, "; ".join(f"{name}: {why}" for name, why in troubles.items()) or "no trouble")
 
     def _store_ready(self) -> Readiness:
         if not self._migrated or not self._database.healthy:
@@ -159,7 +186,7 @@ class Service:
         return Readiness(True, self._database.dialect)
 
     def _figures(self) -> Sequence[Figures]:
-        figures: list[Figures] = [self._store_figures, self._deliveries.figures]
+        figures: list[Figures] = [self._store_figures, self._deliveries.figures, self._alerts.figures]
         if self._calls is not None:
             figures += [
                 lambda: fastagi_figures(self._fastagi),
@@ -175,3 +202,8 @@ class Service:
     def _store_figures(self) -> list[Metric]:
         healthy = float(self._database.healthy)
         return [gauge("store_healthy", "1 while the last use of the store worked", healthy)]
+
+
+def _never_in_the_way(troubles: Mapping[str, str]) -> Readiness:
+    """Always ready, whatever the trouble: calls need none of this."""
+    return Readiness(True, "; ".join(f"{name}: {why}" for name, why in troubles.items()) or "no trouble")

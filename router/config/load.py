@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from router.config.alert import AnyReceiver
 from router.config.delivery import AnyDestination, Webhook
 from router.config.model import Config
 
@@ -106,6 +107,8 @@ def _inside(data: Any, part: int | str) -> Any:
 
 def _suggestion(loc: tuple[int | str, ...]) -> str:
     model: type[BaseModel] | None = Config
+    if len(loc) > 3 and loc[0] in _KINDS:  # name of the table, place, kind
+        model, loc = _KINDS[str(loc[0])].get(str(loc[2])), loc[3:]
     for part in loc[:-1]:
         if isinstance(part, int) or model is None:
             continue
@@ -119,14 +122,14 @@ def _suggestion(loc: tuple[int | str, ...]) -> str:
 
 def _model_of(model: type[BaseModel], key: str) -> type[BaseModel] | None:
     field = model.model_fields.get(key)
-    if field is None:  # the kind of a [[delivery]]
-        return next((table for table in get_args(AnyDestination) if _kind_of(table) == key), None)
-    for candidate in (field.annotation, *get_args(field.annotation)):
+    for candidate in (field.annotation, *get_args(field.annotation)) if field else ():
         if isinstance(candidate, type) and issubclass(candidate, BaseModel):
             return candidate
-    return model if key == "delivery" else None
+    return None
 
 
-def _kind_of(table: type[AnyDestination]) -> str:
-    (kind,) = get_args(table.model_fields["kind"].annotation)
-    return str(kind)
+def _by_kind(tables: Any) -> dict[str, type[BaseModel]]:
+    return {get_args(table.model_fields["kind"].annotation)[0]: table for table in get_args(tables)}
+
+
+_KINDS = {"delivery": _by_kind(AnyDestination), "alert": _by_kind(AnyReceiver)}

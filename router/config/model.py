@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from router.config.alert import Alert, Alerts
 from router.config.delivery import Delivery
 from router.config.plan import Step
 from router.config.site import Site
@@ -174,6 +175,8 @@ class Config(Section):
     privacy: Privacy = Privacy()
     site: tuple[Site, ...] = ()
     delivery: tuple[Delivery, ...] = ()
+    alerts: Alerts = Alerts()
+    alert: tuple[Alert, ...] = ()
 
     @model_validator(mode="after")
     def _sane_across_tables(self) -> "Config":
@@ -189,21 +192,23 @@ class Config(Section):
         for key in (key for block in self.block for key in block.sites):
             if key not in keys:
                 raise ValueError(f"[[block]] sites: no [[site]] has the key {key!r}")
-        self._check_deliveries(keys)
+        self._check_names(keys)
         if (self.http.public_host, self.http.public_port) == (self.http.admin_host, self.http.admin_port):
             raise ValueError("[http] public_port and admin_port must differ")
         return self
 
-    def _check_deliveries(self, keys: list[str]) -> None:
-        names = [destination.name for destination in self.delivery]
-        for destination in self.delivery:
-            if names.count(destination.name) > 1:
-                raise ValueError(f"[[delivery]] name {destination.name!r} is used twice")
-            for key in destination.sites:
-                if key not in keys:
-                    raise ValueError(
-                        f"[[delivery]] {destination.name!r} sites: no [[site]] has the key {key!r}"
-                    )
+    def _check_names(self, keys: list[str]) -> None:
+        """Names of destinations and receivers differ, and the sites they name are there."""
+        for kind, tables in (("delivery", self.delivery), ("alert", self.alert)):
+            names = [table.name for table in tables]
+            for table in tables:
+                if names.count(table.name) > 1:
+                    raise ValueError(f"[[{kind}]] name {table.name!r} is used twice")
+                for key in table.sites:
+                    if key not in keys:
+                        raise ValueError(f"[[{kind}]] {table.name!r} sites: no [[site]] has the key {key!r}")
+        if any(table.kind == "email" for table in self.alert) and not self.alerts.smtp_host:
+            raise ValueError('[alerts] smtp_host is needed for [[alert]] kind = "email"')
 
     def site_of(self, key: str) -> Site | None:
         """The site with this key, or None."""

@@ -45,8 +45,10 @@ class Lane:
         concurrency: int,
         every_seconds: float,
         now: Callable[[], Instant],
+        on_given_up: Callable[[str], None] = lambda text: None,
     ) -> None:
-        """`every_seconds`: no more than one request in so long."""
+        """`every_seconds`: no more than one request in so long. `on_given_up` is told of dead letters."""
+        self._on_given_up = on_given_up
         self.table = table
         self.sent = 0
         self.failures = 0
@@ -210,6 +212,8 @@ class Lane:
         ]
         await self._keep(done)
         for one in done:
+            if one.state == "dead":
+                self._on_given_up(f"Call {one.call_id} was not told to {self._name}: {one.reason}")
             tell = log.info if one.state in {"sent", "accepted"} else log.warning
             tell(
                 "delivery.tried",
@@ -239,6 +243,7 @@ class Lane:
         if worst.gone:
             self._disabled = worst.text
             log.error("delivery.destination_disabled", destination=self._name, answer=worst.text)
+            self._on_given_up(f"{self._name} answered {worst.text}: nothing is sent until it is enabled")
             with contextlib.suppress(StoreUnavailable):
                 await self._store.disable(self._name, worst.text, self._now())
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 import structlog
@@ -38,7 +39,16 @@ class _Running(NamedTuple):
 class Deliveries:
     """Part of every process that shares the store: one at a time works for a destination."""
 
-    def __init__(self, live: LiveConfig, database: Database, *, now: Callable[[], Instant]) -> None:
+    def __init__(
+        self,
+        live: LiveConfig,
+        database: Database,
+        *,
+        now: Callable[[], Instant],
+        on_given_up: Callable[[str, str], None] = lambda destination, text: None,
+    ) -> None:
+        """`on_given_up` is told of dead letters and of destinations that are gone."""
+        self._on_given_up = on_given_up
         self._live = live
         self._store = DeliveryStore(database)
         self._now = now
@@ -106,6 +116,7 @@ class Deliveries:
             concurrency=getattr(table, "concurrency", 1),
             every_seconds=seconds_between(table),
             now=self._now,
+            on_given_up=partial(self._on_given_up, table.name),
         )
         task = asyncio.create_task(lane.run(), name=f"lane-{table.name}")
         self._running[table.name] = _Running(lane, client, task)

@@ -47,8 +47,12 @@ class Leases:
         database: Database,
         *,
         place_of: Callable[[str], Place],
+        on_shown: Callable[[str], None] = lambda site: None,
     ) -> None:
-        """`place_of` tells region and city of an address (`router.geoip`)."""
+        """`place_of` tells region and city of an address (`router.geoip`); `on_shown` is called with a site's
+        key when a browser says that it shows a number.
+        """
+        self._on_shown = on_shown
         per_minute = live.current.http.leases_per_minute
         self._live = live
         self._sites = sites
@@ -98,6 +102,8 @@ class Leases:
             raise _unknown_lease()
         if view.state is State.OVER:
             raise Problem(410, "lease-over", "this lease is over; ask for a new one")
+        if said.shown:
+            self._on_shown(view.site)
         site = self._sites.get(view.site)
         if said.page is not None:
             await self._visits.add_page_view(view.visit_id, at, said.page.url, said.page.title)

@@ -54,7 +54,12 @@ class PublicListener:
     """The handlers of the public listener and what they share."""
 
     def __init__(
-        self, live: LiveConfig, pool: Pool, database: Database, place_of: Callable[[str], Place]
+        self,
+        live: LiveConfig,
+        pool: Pool,
+        database: Database,
+        place_of: Callable[[str], Place],
+        on_shown: Callable[[str], None] = lambda site: None,
     ) -> None:
         http = live.current.http
         self.sites = PublicSites(live.current)
@@ -62,7 +67,9 @@ class PublicListener:
         self.proxies = TrustedProxies(http.trusted_proxies)
         per_minute = http.leases_per_minute * REQUESTS_PER_LEASE
         self.requests = RateLimit(per_minute / 60, per_minute)
-        self.leases = Leases(live, self.sites, self.proxies, pool, database, place_of=place_of)
+        self.leases = Leases(
+            live, self.sites, self.proxies, pool, database, place_of=place_of, on_shown=on_shown
+        )
         self._database = database
         self._demo = http.demo
 
@@ -222,12 +229,15 @@ def public_app(
     pool: Pool,
     database: Database,
     place_of: Callable[[str], Place] = lambda _: NOWHERE,
+    *,
+    on_shown: Callable[[str], None] = lambda site: None,
 ) -> web.Application:
-    """The public listener's application. `place_of` tells region and city of an address.
+    """The public listener's application. `place_of` tells region and city of an address; `on_shown` is called
+    with a site's key when a browser says that it shows a number.
 
     Follows `live`: sites, rules and widgets change with each reload; limits and proxies at the next start.
     """
-    return PublicListener(live, pool, database, place_of).application()
+    return PublicListener(live, pool, database, place_of, on_shown).application()
 
 
 def _http_problem(error: web.HTTPException) -> Problem:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from router.config import Config, ConfigError, load_config
+from router.config.alert import Receiver
 from router.config.delivery import Destination
 
 SHOP = """
@@ -38,23 +39,30 @@ def test_the_example_equals_the_defaults() -> None:
     assert config == bare
 
 
-def test_the_example_shows_every_key_of_every_delivery_with_its_default() -> None:
+def test_the_example_shows_every_key_of_every_kind_with_its_default() -> None:
     text = Path("config.example.toml").read_text(encoding="utf-8")
     blocks = re.findall(r"(?:^#.*\n)+", text[text.index("# [[delivery]]") :], re.MULTILINE)
-    seen = set()
-    for block in blocks:
+    common = {*Destination.model_fields, *Receiver.model_fields}
+    seen: list[str] = []
+    for block in (block for block in blocks if "[[" in block):
         lines = block.splitlines()
-        (shown,) = tomllib.loads("\n".join(line[2:] for line in lines))["delivery"]
-        optional = {found[1] for line in lines if (found := re.match("# # ([a-z_]+) =", line))}
-        optional |= {found for line in lines for found in re.findall("# ([a-z_]+) = {", line)} - {*shown}
-        table = Config.model_validate({"delivery": [shown]}).delivery[0]
+        shown = tomllib.loads("\n".join(line[2:] for line in lines))
+        ((name, (values,)),) = shown.items()
+        optional = {found for line in lines for found in re.findall(r"# ([a-z_]+) = {", line)}
+        settings = {"alerts": {"smtp_host": "mail.example"}, **shown}
+        table = getattr(Config.model_validate(settings), name)[0]
         fields = type(table).model_fields
-        assert {*shown, *optional} >= fields.keys() - (Destination.model_fields.keys() if seen else set())
-        for name, value in shown.items():
-            if not fields[name].is_required() and fields[name].default not in (None, "") and name != "sites":
-                assert getattr(table, name) == fields[name].default, (table.kind, name, value)
-        seen.add(table.kind)
-    assert seen == {"webhook", "ga4", "metrica", "google_ads", "google_ads_csv"}
+        first_of_its_kind = not any(kind.startswith(name) for kind in seen)
+        assert {*values, *optional} >= fields.keys() - (set() if first_of_its_kind else common)
+        for key, value in values.items():
+            field = fields[key]
+            if not field.is_required() and field.default not in (None, "", ()):
+                assert getattr(table, key) == field.default, (table.kind, key, value)
+        seen.append(f"{name} {table.kind}")
+    assert seen == [
+        "delivery webhook", "delivery ga4", "delivery metrica", "delivery google_ads",
+        "delivery google_ads_csv", "alert email", "alert webhook",
+    ]  # fmt: skip
 
 
 def test_relative_paths_count_from_the_file(tmp_path: Path) -> None:
@@ -107,6 +115,9 @@ def test_relative_paths_count_from_the_file(tmp_path: Path) -> None:
         ("[[delivery]]\nname = 'x'\nkind = 'mail'", ['[[delivery]] "x"', "'webhook', 'ga4'"]),
         (GA4 + "measurement_id = 'UA-1-1'", ['[[delivery]] "ga" key measurement_id', "G-ABC1234567"]),
         (GA4 + "measurement_id = 'G-ABC1234567'\nvalue = 5.0", ["value needs a currency"]),
+        ("[[alert]]\nname = 'x'\nkind = 'email'\nto = ['a b@c']", ['[[alert]] "x" key to 1', "ops@shop"]),
+        ("[[alert]]\nname = 'x'\nkind = 'email'\nto = ['a@b']", ["[alerts] smtp_host is needed"]),
+        ("[[alert]]\nname = 'x'\nkind = 'webhook'\nurll = 'y'", ['"x" key urll', "did you mean 'url'"]),
         ("[[block]]\ncallers = ['x']", ["[[block]] 1 key callers 1", "anonymous"]),
         ("[[block]]\ncallers = ['+44*']\nsites = ['shop']", ["no [[site]] has the key 'shop'"]),
         ("[ami]\nsecret = { env = 'A', file = 'b' }", ["[ami] [secret]", "exactly one"]),

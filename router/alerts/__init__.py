@@ -1,0 +1,1 @@
+"""Warning people by mail and webhook: what about (`notice`), when (`service`), whom (`receivers`)."""
