@@ -46,7 +46,7 @@ def rendered(
     request: web.Request, template: str, words: Wording, values: Mapping[str, Any], *, status: int = 200
 ) -> web.Response:
     """A page, with what the last form's action had to say."""
-    said = _said(request)
+    said = _said(request, words)
     context = {
         "words": words,
         "t": words.text,
@@ -86,12 +86,12 @@ def keep(response: web.StreamResponse, name: str, value: str) -> None:
     response.set_cookie(name, value, path="/", max_age=_YEAR_SECONDS, httponly=True, samesite="Lax")
 
 
-def _said(request: web.Request) -> Mapping[str, Any] | None:
+def _said(request: web.Request, words: Wording) -> Mapping[str, Any] | None:
     """What is to be said: only the catalogue's own sentences, whatever the cookie holds."""
     try:
         key, values, is_error = json.loads(unquote(request.cookies.get(SAID, "")))
         known = str(key).startswith("said.") and key in catalogue(LANGUAGES[0])
         plain = {str(name): value for name, value in values.items() if isinstance(value, str | int)}
-    except (ValueError, TypeError, AttributeError):
+        return {"text": words.text(key, **plain), "is_error": bool(is_error)} if known else None
+    except (ValueError, TypeError, AttributeError, KeyError):
         return None
-    return {"key": key, "values": plain, "is_error": bool(is_error)} if known else None

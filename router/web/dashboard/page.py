@@ -9,6 +9,7 @@ from aiohttp import web
 
 from pool.instants import Instant
 from router.config import Config
+from router.reports import Reports
 from router.store.sessions import Session
 from router.users.access import Access
 from router.users.roles import Role
@@ -26,6 +27,7 @@ class Asked:
     parts: Parts
     checks: Mapping[str, Check]
     access: Access
+    reports: Reports
     user: Session
     words: Wording
     at: Instant

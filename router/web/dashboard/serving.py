@@ -12,6 +12,7 @@ from aiohttp.typedefs import Handler
 
 from pool.database import StoreUnavailable
 from pool.instants import now
+from router.reports import Reports
 from router.store.sessions import Session
 from router.users.access import Access
 from router.users.sessions import form_token, is_form_token
@@ -38,6 +39,7 @@ class Dashboard:
         self._access = access
         self._parts = parts
         self._checks = checks
+        self._reports = Reports(parts.database, lambda: parts.live.current)
 
     def add_to(self, application: web.Application) -> None:
         """Adds every route. Last of all: what no other route knows is a page that is not there."""
@@ -107,7 +109,7 @@ class Dashboard:
 
     def _asked(self, request: web.Request, user: Session) -> Asked:
         words = self.words(request, user)
-        return Asked(request, self._parts, self._checks, self._access, user, words, now())
+        return Asked(request, self._parts, self._checks, self._access, self._reports, user, words, now())
 
     def _frame(self, asked: Asked, page: Page | None) -> dict[str, Any]:
         """What frame.html needs of a user's page."""

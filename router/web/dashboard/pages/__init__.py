@@ -12,6 +12,7 @@ from router.web.dashboard.pages import (
     live,
     numbers,
     pool,
+    reports,
     today,
     users,
 )
@@ -21,6 +22,9 @@ PAGES: Final[tuple[Page, ...]] = (
     live.PAGE,
     calls.PAGE,
     call.PAGE,
+    reports.CHANNELS,
+    reports.AGENTS,
+    reports.OTHERS,
     pool.PAGE,
     numbers.PAGE,
     deliveries.PAGE,
