@@ -12,13 +12,13 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, BrowserContext, Page, expect
-from router.reports import DIMENSIONS
 
 from pool.instants import now
 from router.attribution.visit import Attribution
 from router.cdr.legs import Leg
 from router.cdr.live import LiveCall
 from router.cdr.outcome import Transfer
+from router.reports import DIMENSIONS
 from router.users.roles import Role
 from tests.router.web.dashboard.listening import PASSWORD, RECORDING, Listening, listening
 from tests.router.web.dashboard.traffic import NUMBERS

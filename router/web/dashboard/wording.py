@@ -86,7 +86,7 @@ class Wording:
     language: str
     zone: ZoneInfo
 
-    def text(self, key: str, **values: object) -> str:
+    def text(self, key: str, /, **values: object) -> str:
         """The text of `key`. Raises KeyError for a key that no catalogue has: a mistake of ours."""
         found = catalogue(self.language)[key]
         if not isinstance(found, str):

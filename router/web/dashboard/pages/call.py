@@ -4,10 +4,11 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from router.attribution.story import story
 from router.recordings.answer import with_recording
 from router.store.calls import CallStore
+from router.store.journeys import JourneyStore
 from router.store.recordings import RecordingStore
-from router.store.visits import VisitStore
 from router.web.dashboard.page import Asked, Page
 from router.web.problems import Problem
 
@@ -15,7 +16,17 @@ SOURCE_FIELDS: Final = (
     "source", "medium", "campaign", "term", "content", "referrer", "landing_page", "page_called_from",
     "region", "city", "device", "browser", "os", "visit_count",
 )  # fmt: skip
-MOST_PAGES: Final = 50
+MOST_EVENTS: Final = 12
+"""Of the visitor's visits and calls: the latest up to this call, and what came after."""
+MOST_PAGES: Final = 12
+REASONS: Final = {
+    "the number dialed is not known": "number",
+    "no extension was keyed": "extension",
+    "nobody held the number lately": "nobody",
+    "none of the candidates": "none",
+    "a static number tells the channel, not the visit": "static",
+    "a reserve number tells the channel, not the visit": "reserve",
+}
 
 
 async def show(asked: Asked) -> Mapping[str, Any]:
@@ -30,10 +41,12 @@ async def show(asked: Asked) -> Mapping[str, Any]:
     return {
         "call": call,
         "source": source,
+        "unknown": _unknown(asked, source.get("unknown")),
+        "most_pages": MOST_PAGES,
         "source_fields": [(name, source.get(name)) for name in SOURCE_FIELDS],
         "click_ids": sorted((source.get("click_ids") or {}).items()),
         "legs": _legs(call.get("legs") or []),
-        "pages": await _pages(asked, source.get("visit_id")),
+        "journey": await _journey(asked, call),
         "hears": asked.user.role.hears,
     }
 
@@ -47,11 +60,30 @@ def _legs(legs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-async def _pages(asked: Asked, visit_id: str | None) -> list[dict[str, Any]]:
-    if not visit_id:
+def _unknown(asked: Asked, reason: str | None) -> str | None:
+    """Why no visit is named, in the reader's language where it is one of the usual reasons."""
+    if not reason:
+        return None
+    if reason.startswith("no candidate reaches"):
+        return asked.words.text("unknown.below")
+    key = REASONS.get(reason)
+    return asked.words.text(f"unknown.{key}") if key else reason
+
+
+async def _journey(asked: Asked, call: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What the visitor did before and after: visits with their pages, and calls."""
+    visitor, site = call["attribution"].get("visitor_id"), call["site"]
+    if not visitor or not site:
         return []
-    rows = await VisitStore(asked.parts.database).page_views(visit_id)
-    return [{"at": row["at"], "url": row["url"], "title": row["title"]} for row in rows[:MOST_PAGES]]
+    found = await JourneyStore(asked.parts.database).journey(site, visitor)
+    if found is None:
+        return []
+    events = [dict(event) for event in story(**found._asdict())["events"]]
+    here = next(
+        (place for place, event in enumerate(events) if event.get("call_id") == call["id"]), len(events)
+    )
+    first = max(0, here - MOST_EVENTS + 1)
+    return events[first : here + MOST_EVENTS]
 
 
 PAGE: Final = Page(

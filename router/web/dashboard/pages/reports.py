@@ -1,16 +1,16 @@
 """Reports: channels with their charts, every other dimension, agents. All figures are `router.reports`'."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, Final, cast
+from datetime import date, timedelta
+from typing import Any, Final
 from urllib.parse import urlencode
 
-from router.attribution.journey import MODELS, Model
+from router.attribution.journey import MODELS
 from router.reports import DIMENSIONS, Filters, Query, Report
 from router.reports.dimensions import Dimension
 from router.reports.measures import Measures
 from router.reports.periods import Period as ReportPeriod
-from router.reports.query import COMPARISONS, Comparison
+from router.reports.query import COMPARISONS
 from router.reports.query import Row as ReportRow
 from router.web.dashboard.chart import Chart, Line
 from router.web.dashboard.page import Asked, Page, Place, Show
@@ -85,9 +85,9 @@ def _query(asked: Asked, dimension: str, period: Period, site: str | None) -> Qu
         dimension,
         ReportPeriod(period.first, period.last),
         site,
-        model=cast("Model", model if model in MODELS else "last"),
+        model=model if model in MODELS else "last",
         filters=Filters(**given),
-        compare=cast("Comparison", compare if compare in COMPARISONS else ""),
+        compare=compare if compare in COMPARISONS else "",
         rows=ROWS,
     )
 
@@ -192,9 +192,8 @@ def _chart(words: Wording, days: Report) -> Chart | None:
         earlier = [by_day.get((day + shift).isoformat()) for day in dates]
         values = [row.before.calls if row and row.before else 0.0 for row in earlier]
         lines.append(Line(words.text("report.before"), values, 6))
-    # Days are days wherever one is: noon in the reader's zone is the same date in every chart.
-    x = [int(datetime.combine(day, time(12), words.zone).astimezone(UTC).timestamp()) for day in dates]
-    return Chart(words, x, lines, [words.date(day) for day in dates])
+    labels = [words.date(day, year=False) for day in dates]
+    return Chart(words, range(len(dates)), lines, labels, is_time=False)
 
 
 def _note(words: Wording, note: str) -> str:

@@ -13,11 +13,13 @@ function colour(name) {
 }
 
 function formatters(told) {
-  const number = new Intl.NumberFormat(told.language, told.share ? { style: "percent", maximumFractionDigits: 1 } : { maximumFractionDigits: 1 });
+  // A day before its month, as everywhere else on the page.
+  const language = told.language === "en" ? "en-GB" : told.language;
+  const number = new Intl.NumberFormat(language, told.share ? { style: "percent", maximumFractionDigits: 1 } : { maximumFractionDigits: 1 });
   const options = { timeZone: told.zone };
-  const day = new Intl.DateTimeFormat(told.language, { ...options, day: "numeric", month: "short" });
-  const hour = new Intl.DateTimeFormat(told.language, { ...options, hour: "2-digit", minute: "2-digit", hour12: false });
-  const both = new Intl.DateTimeFormat(told.language, { ...options, day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hour12: false });
+  const day = new Intl.DateTimeFormat(language, { ...options, day: "numeric", month: "short" });
+  const hour = new Intl.DateTimeFormat(language, { ...options, hour: "2-digit", minute: "2-digit", hour12: false });
+  const both = new Intl.DateTimeFormat(language, { ...options, day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hour12: false });
   const at = (format) => (seconds) => format.format(new Date(seconds * 1000));
   return { number: (value) => (value == null ? "–" : number.format(value)), day: at(day), hour: at(hour), both: at(both) };
 }
@@ -81,9 +83,9 @@ function drawn(place) {
         ...axis,
         grid: { show: false },
         size: 30,
-        space: told.time ? 64 : 30,
+        space: told.time ? 64 : 46,
         values: (_, splits) => splits.map((x) => (told.time ? (long ? write.day(x) : write.hour(x)) : (told.labels[told.x.indexOf(x)] ?? ""))),
-        incrs: told.time ? undefined : [1, 2, 3, 4, 6, 12],
+        incrs: told.time ? undefined : [1, 2, 3, 4, 6, 7, 12, 14, 28, 56, 112, 365, 730],
       },
       { ...axis, size: 48, values: (_, splits) => splits.map(write.number), incrs: told.share ? undefined : [1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500, 1000, 2000, 5000, 10000, 50000, 100000] },
     ],

@@ -1,6 +1,7 @@
 """Each page and each form by role, and the API for who is logged in."""
 
 import pytest
+from yarl import URL
 
 from pool.numbers import NumberRecord
 from router.store.users import UserStore
@@ -40,14 +41,12 @@ async def test_the_pages_that_a_role_sees(visitor: Visitor, role: Role) -> None:
 
 
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.LISTENER])
-@pytest.mark.parametrize(("path", "fields"), ADMINS_FORMS)
-async def test_what_only_admins_do(visitor: Visitor, role: Role, path: str, fields: dict[str, str]) -> None:
+async def test_what_only_admins_do(visitor: Visitor, role: Role) -> None:
     await visitor.log_in(role)
     await visitor.get("/account")
-    before = await number_of(visitor)
-    answer = await visitor.post(path, **fields)
-    assert answer.status == 403
-    users = UserStore(visitor.listening.database)
+    users, before = UserStore(visitor.listening.database), await number_of(visitor)
+    for path, fields in ADMINS_FORMS:
+        assert (await visitor.post(path, **fields)).status == 403, path
     assert {row["name"]: row["role"] for row in await users.users()} == {one.value: one.value for one in Role}
     assert await users.keys() == []
     assert await number_of(visitor) == before
@@ -62,14 +61,20 @@ async def test_who_may_hear_a_recording(visitor: Visitor, role: Role) -> None:
     assert answer.status == (206 if role.hears else 403)
 
 
-@pytest.mark.parametrize(
-    "path", ["..%2f..%2fleaseline.db", "%2e%2e%2fconfig.toml", "..", "a.wav", "%00", "x/../../leaseline.db"]
-)
-async def test_a_recording_is_not_a_path(visitor: Visitor, path: str) -> None:
+async def test_a_recording_is_not_a_path(visitor: Visitor) -> None:
     await visitor.log_in(Role.ADMIN)
-    answer = await visitor.session.get(f"{visitor.origin}/api/v1/calls/{path}/recording")
-    assert answer.status in {404, 405}
-    assert b"SQLite" not in await answer.read()
+    for path in (
+        "..%2f..%2fleaseline.db",
+        "%2e%2e%2fconfig.toml",
+        "..",
+        "a.wav",
+        "%00",
+        "x/../../leaseline.db",
+    ):
+        sent = URL(f"{visitor.origin}/api/v1/calls/{path}/recording", encoded=True)
+        answer = await visitor.session.get(sent)
+        assert answer.status in {400, 404}, path
+        assert b"SQLite" not in await answer.read()
 
 
 async def test_a_login_is_as_good_as_a_key_but_for_our_own_pages_only(visitor: Visitor) -> None:
@@ -135,7 +140,7 @@ async def test_an_admin_retires_and_moves_numbers(visitor: Visitor) -> None:
     page = await visitor.text("/numbers?state=retired")
     assert "+44 20 7946 0101" in page
     assert "+44 20 7946 0102" not in page
-    for fields in ({}, {"number:+15550100": "1"}, {"number:\0": "1"}):
+    for fields in ({}, {"number:+15550100": "1"}, {"number:\u2028": "1"}, {"number:<script>": "1"}):
         answer = await visitor.post("/numbers/retire", **fields)
         assert (answer.status, answer.headers["Location"]) == (303, "/numbers")
         assert 'class="note bad"' in await visitor.text("/numbers")
