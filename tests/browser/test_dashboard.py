@@ -284,7 +284,7 @@ async def test_a_call_whose_every_text_is_a_script_runs_none(house: House) -> No
 
 
 async def test_no_other_site_can_frame_it_or_post_to_it(house: House) -> None:
-    target = house.listening.url("")
+    target = house.listening.url("/")
 
     async def attack(_: web.Request) -> web.Response:
         body = f"""<iframe src="{target}"></iframe><form method="post" action="{target}users/remove">
@@ -301,9 +301,12 @@ async def test_no_other_site_can_frame_it_or_post_to_it(house: House) -> None:
         await page.goto(str(server.make_url("/")))
         assert "frame-ancestors" in " ".join(house.problems)
         assert "Leaseline" not in await page.frames[1].content()
-        async with page.expect_navigation():
+        async with page.expect_request("**/users/remove") as posted:
             await page.locator("button").click()
-        assert page.url.startswith(target)
+        answer = await (await posted.value).response()
+        assert answer is None or answer.status in {303, 403}
+        await page.close()
+        page = await house.page()
         house.problems.clear()
         await page.goto(house.listening.url("/users"))
         await expect(page.locator("h2", has_text="viewer")).to_be_visible()
