@@ -11,6 +11,8 @@ from pydantic import BaseModel, ValidationError
 from router.config.alert import AnyReceiver
 from router.config.delivery import AnyDestination, Webhook
 from router.config.model import Config
+from router.config.site import Site
+from router.config.wording import wording
 
 
 class ConfigError(Exception):
@@ -28,18 +30,20 @@ def load_config(path: Path) -> Config:
     Raises ConfigError when the file cannot be read, is not TOML, or any key is wrong.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # some editors begin a file with a byte order mark
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else f"not UTF-8 text ({error})"
         raise ConfigError(path, [f"cannot be read: {reason}"]) from error
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(path, [f"is not TOML: {error}"]) from error
+        raise ConfigError(path, [f"is not TOML: {_where(error, text)}"]) from error
     try:
         config = Config.model_validate(data)
     except ValidationError as error:
-        raise ConfigError(path, [_problem(item, data) for item in error.errors()]) from error
+        errors = [dict(item) for item in error.errors()]
+        told = [_problem(item, data) for item in errors if not _follows(item, errors)]
+        raise ConfigError(path, told) from error
     return _anchored(config, path.resolve().parent)
 
 
@@ -69,13 +73,33 @@ def _anchored(config: Config, folder: Path) -> Config:
     )
 
 
-def _problem(item: Any, data: dict[str, Any]) -> str:
+def _where(error: tomllib.TOMLDecodeError, text: str) -> str:
+    """The error, with the line of a key that is set twice: tomllib tells the end of the file."""
+    told = str(error)
+    if not told.startswith("Cannot overwrite"):
+        return told
+    lines = text.splitlines()
+    for count in range(1, len(lines) + 1):
+        try:
+            tomllib.loads("\n".join(lines[:count]))
+        except tomllib.TOMLDecodeError as earlier:
+            if str(earlier).startswith("Cannot overwrite"):
+                return f"line {count} sets a key again: {lines[count - 1].strip()}"
+    return told
+
+
+def _follows(item: dict[str, Any], errors: Sequence[dict[str, Any]]) -> bool:
+    """Whether a list counts as too short only because an entry of it is wrong."""
+    loc = item["loc"]
+    return item["type"] == "too_short" and any(
+        len(other["loc"]) > len(loc) and other["loc"][: len(loc)] == loc for other in errors
+    )
+
+
+def _problem(item: dict[str, Any], data: dict[str, Any]) -> str:
     place = _place(item["loc"], data)
-    message = str(item["msg"]).removeprefix("Value error, ")
-    if item["type"] == "extra_forbidden":
-        message = f"unknown key{_suggestion(item['loc'])}"
-    elif "input" in item and isinstance(item["input"], str | int | float | bool):
-        message = f"{message} (found {item['input']!r})"
+    unknown = item["type"] == "extra_forbidden"
+    message = f"unknown key{_suggestion(item['loc'])}" if unknown else wording(item)
     return f"{place}: {message}" if place else message
 
 
@@ -114,9 +138,14 @@ def _suggestion(loc: tuple[int | str, ...]) -> str:
             continue
         model = _model_of(model, str(part))
     known = sorted(model.model_fields) if model else []
-    close = difflib.get_close_matches(str(loc[-1]), known, n=1)
+    asked = str(loc[-1])
+    if len(loc) == 1 and asked in Site.model_fields:
+        return f"; it belongs to a site: write [[site.{asked}]] below its [[site]]"
+    # "freeze_seconds" means freeze_minutes, not beat_seconds.
+    close = [name for name in known if name.split("_")[0] == asked.split("_", maxsplit=1)[0]]
+    close = close or difflib.get_close_matches(asked, known, n=1)
     if close:
-        return f"; did you mean {close[0]!r}?"
+        return f"; did you mean {' or '.join(map(repr, close))}?"
     return f"; known are {', '.join(known)}" if known else ""
 
 

@@ -17,6 +17,7 @@ from router.config.values import (
     Name,
     Network,
     Port,
+    PublicUrl,
     Secret,
     Section,
     SiteKey,
@@ -82,7 +83,7 @@ class Http(Section):
 
     public_host: str = "127.0.0.1"
     public_port: Port = 8080
-    public_url: str = ""
+    public_url: PublicUrl = ""
     admin_host: str = "127.0.0.1"
     admin_port: Port = 8081
     trusted_proxies: tuple[Network, ...] = ()

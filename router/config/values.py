@@ -8,6 +8,7 @@ import os
 import re
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import phonenumbers
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -115,7 +116,21 @@ def _dial(value: str) -> str:
 
 
 def _network(value: str) -> str:
-    ipaddress.ip_network(value)
+    try:
+        ipaddress.ip_network(value)
+    except ValueError as error:
+        raise ValueError(f'takes a network such as "10.0.0.0/8" or an address: {error}') from error
+    return value
+
+
+def _public_url(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        sane = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        sane = False
+    if value and (not sane or parts.query or parts.fragment or not value.isascii() or " " in value):
+        raise ValueError('takes an address such as "https://calls.shop.example"')
     return value
 
 
@@ -133,6 +148,7 @@ VoicemailBox = Annotated[str, Field(pattern=r"^[0-9]{0,16}$")]
 E164 = Annotated[str, AfterValidator(_e164)]
 Target = Annotated[str, AfterValidator(_target)]
 DialTemplate = Annotated[str, AfterValidator(_dial)]
+PublicUrl = Annotated[str, AfterValidator(_public_url)]
 Network = Annotated[str, AfterValidator(_network)]
 Country = Annotated[str, AfterValidator(_country)]
 Port = Annotated[int, Field(ge=1, le=65535)]

@@ -76,7 +76,7 @@ def test_relative_paths_count_from_the_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("[storage]\nurl = 5", ["[storage] key url", "string"]),
+        ("[storage]\nurl = 5", ["[storage] key url", "takes text in quotes"]),
         ("[storage]\nulr = 'x'", ["[storage] key ulr", "did you mean 'url'"]),
         ("[sotrage]\nurl = 'x'", ["[sotrage]", "did you mean 'storage'"]),
         ("[fastagi]\nport = 99999", ["[fastagi] key port", "65535", "99999"]),
@@ -84,8 +84,8 @@ def test_relative_paths_count_from_the_file(tmp_path: Path) -> None:
         ("[fastagi]\nallow = ['10.0.0.1/8']", ["[fastagi] key allow 1", "host bits"]),
         (SHOP + "[[site.step]]\ntargets = ['PJSIP/a&PJSIP/b']", ['[[site]] "shop" [[step]] 1 key targets 1']),
         (SHOP + "[[site.step]]\ntargets = ['PJSIP/a,tT']", ["PJSIP/endpoint"]),
-        (SHOP + "[[site.step]]\ntargets = []", ["key targets", "at least 1"]),
-        (SHOP + "freeze_minutes = 1", ['[[site]] "shop" key freeze_minutes', "greater than or equal to 5"]),
+        (SHOP + "[[site.step]]\ntargets = []", ["key targets", "at least one entry"]),
+        (SHOP + "freeze_minutes = 1", ['[[site]] "shop" key freeze_minutes', "takes 5 or more (found 1)"]),
         (SHOP + SHOP, ["'shop' is used twice"]),
         (SHOP.replace("https://shop.example", "shop.example/x"), ["key origins 1", "https://shop.example"]),
         (SHOP.replace("+442079460000", "020 7946 0000"), ["key main_number", "international"]),
