@@ -13,9 +13,10 @@ const LONGEST_RETRY = 300;
 
 guarded(() => {
   if ((w.leaseline && w.leaseline.refresh) || !w.fetch || !w.MutationObserver || !w.IntersectionObserver) return;
-  const api = (w.leaseline = { lease: null, numbers: [] });
   // An element named "currentScript" would stand in for the tag, and could name another server.
-  const base = (config.url || (here.tagName == "SCRIPT" && here.src.replace(/\/widget\/.*/, ""))) + "/v1/leases";
+  if (!config.url && here.tagName != "SCRIPT") return;
+  const api = (w.leaseline = { lease: null, numbers: [] });
+  const base = (config.url || here.src.replace(/\/widget\/.*/, "")) + "/v1/leases";
   let agreed = w.leaselineConsent;
   let page = where();
   let url = entry;
@@ -149,7 +150,7 @@ guarded(() => {
   const take = ({ lease_id, numbers, until: held, seen_every_seconds }) => {
     const sound = (one) =>
       /^\+\d{5,15}$/.test(one.number) && /\d/.test(one.display) && /^\d*$/.test(one.extension || "");
-    if (!lease_id || /\W/.test(lease_id) || !attempt(() => numbers.every(sound))) return;
+    if (!/^\w{20,}$/.test(lease_id) || !attempt(() => numbers.every(sound))) return;
     const same = lease_id == api.lease && JSON.stringify(numbers) == JSON.stringify(api.numbers);
     until = held;
     beat = seen_every_seconds;

@@ -13,6 +13,9 @@ const NEAR = 24;
 const MOST_ROUNDS = 100;
 // Elements that carry a swapped number, looked at until one of them has been seen on the screen.
 const places = new Set();
+// What the page itself had written where we wrote, for as long as nobody has written there since: a framework may
+// change one part of a number and leave alone the others, which it believes to be as it wrote them.
+const theirs = new WeakMap();
 let rounds = 0;
 let wrote, calm, observer, eyes;
 
@@ -69,7 +72,7 @@ const follow = (records, changed) => {
   dirty.forEach((node) => node && node.isConnected && sweep(node));
   if (wrote && rounds++ > MOST_ROUNDS) observer.disconnect();
   calm = calm || w.setTimeout(guarded(() => {
-    if (rounds > MOST_ROUNDS) watch(d);
+    if (rounds > MOST_ROUNDS) refresh();
     rounds = calm = 0;
   }), 1000);
   changed();
@@ -94,12 +97,12 @@ const texts = (root) => {
   let run = [];
   let near = NEAR;
   walker.currentNode = root;
-  while (near-- && walker.previousNode() && !LETTER.test(walker.currentNode.data));
+  while (near-- && walker.previousNode() && !LETTER.test(read(walker.currentNode)));
   let node = walker.currentNode;
   if (node.nodeType != 3) node = walker.nextNode();
   for (near = NEAR; node && near > 0; node = walker.nextNode()) {
-    const letters = LETTER.test(node.data);
-    if (DIGIT.test(node.data) ? skipped(holder(node)) : letters) {
+    const letters = LETTER.test(read(node));
+    if (DIGIT.test(read(node)) ? skipped(holder(node)) : letters) {
       rewrite(run);
       run = [];
     } else run.push(node);
@@ -109,16 +112,18 @@ const texts = (root) => {
 };
 
 const rewrite = (run) => {
-  const parts = rewritten(run.map((node) => node.data).join(MARK)).split(MARK);
-  if (parts.length == run.length) run.forEach((node, i) => parts[i] != node.data && write(node, "", parts[i]));
+  const before = run.map((node) => read(node));
+  const parts = rewritten(before.join(MARK)).split(MARK);
+  if (parts.length == run.length)
+    run.forEach((node, i) => parts[i] != node.data && write(node, "", parts[i], before[i]));
 };
 
 const element = (node) => {
   ATTRIBUTES.forEach((name) => {
-    const value = node.getAttribute(name);
-    if (!value || !DIGIT.test(value)) return;
-    const now = name == "href" ? link(value) : rewritten(value);
-    if (now != value && !skipped(node)) write(node, name, now);
+    const before = read(node, name);
+    if (!before || !DIGIT.test(before)) return;
+    const now = name == "href" ? link(before) : rewritten(before);
+    if (now != node.getAttribute(name) && !skipped(node)) write(node, name, now, before);
   });
   if (node.shadowRoot) {
     watch(node.shadowRoot);
@@ -145,8 +150,15 @@ const holder = (node) => node.parentElement || node.parentNode.host || d.documen
 
 const skipped = (node) => node.isContentEditable || node.closest(SKIPPED);
 
-const write = (node, name, value) => {
+const read = (node, name = "") => {
+  const value = name ? node.getAttribute(name) : node.data;
+  const ours = (theirs.get(node) || {})[name];
+  return ours && ours[0] == value ? ours[1] : value;
+};
+
+const write = (node, name, value, before = value) => {
   wrote = true;
+  theirs.set(node, Object.assign({}, theirs.get(node), { [name]: [value, before] }));
   if (name) node.setAttribute(name, value);
   else node.data = value;
   const carrier = name ? node : holder(node);
