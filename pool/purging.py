@@ -19,6 +19,10 @@ VisitsForgotten: TypeAlias = Callable[[Transaction, Sequence[str]], Awaitable[No
 """Is told, in the transaction, of the visits whose leases are forgotten."""
 
 
+LeaseKey: TypeAlias = tuple[str, str]
+"""Lease and slot."""
+
+
 class Forgotten(NamedTuple):
     """One batch. `after`: where the next one begins; None: this was the last."""
 
@@ -78,16 +82,16 @@ class Purging:
             await visits_forgotten(transaction, visits)
         return len({row.lease_id for row in rows if row.visit_id != NOBODY})
 
-    async def forget_visitor(self, transaction: Transaction, site: str, visitor_id: str, at: Instant) -> int:
-        """Leases of one visitor lose their names; how many. Each still holds its number, as somebody's: who
-        calls it is then not credited to the next holder by mistake.
-        """
-        queries = self._queries
-        found = await transaction.fetch(queries.leases_of_visitor, site=site, visitor_id=visitor_id)
-        somebody = {row["lease_id"]: (new_id(at), new_id(at)) for row in found}
-        await transaction.run(queries.forget_visitor, site=site, visitor_id=visitor_id)
-        await transaction.run_rows(
-            queries.blank_leases,
-            [(row["lease_id"], row["slot"], *somebody[row["lease_id"]]) for row in found],
-        )
-        return len(somebody)
+    async def leases_of_visitor(self, site: str, visitor_id: str) -> list[LeaseKey]:
+        """Lease and slot of each of the visitor's leases; see Pool.leases_of_visitor."""
+        rows = await self._database.fetch(self._queries.leases_of_visitor, site=site, visitor_id=visitor_id)
+        return [(row["lease_id"], row["slot"]) for row in rows]
+
+    async def forget_visitor(
+        self, transaction: Transaction, site: str, visitor_id: str, leases: Sequence[LeaseKey], at: Instant
+    ) -> None:
+        """Takes the visitor's name off these leases; see Pool.forget_visitor."""
+        somebody = {lease_id: (new_id(at), new_id(at)) for lease_id, _ in leases}
+        await transaction.run(self._queries.forget_visitor, site=site, visitor_id=visitor_id)
+        blanked = [(lease_id, slot, *somebody[lease_id]) for lease_id, slot in sorted(leases)]
+        await transaction.run_rows(self._queries.blank_leases, blanked)

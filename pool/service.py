@@ -20,7 +20,7 @@ from pool.inventory import Inventory, PoolStatus
 from pool.leases import Attachment, Holding, Lease, LeaseRow, LeaseView, LeaseWish, check_wish
 from pool.lifecycle import Event
 from pool.numbers import NumberKind, NumberRecord
-from pool.purging import Forgotten, Purging, VisitsForgotten
+from pool.purging import Forgotten, LeaseKey, Purging, VisitsForgotten
 from pool.wants import LeaseRequest
 
 ROOM = "pool"
@@ -163,11 +163,17 @@ class Pool:
             checked(before), after=after, most=most, visits_forgotten=visits_forgotten
         )
 
-    async def forget_visitor(self, transaction: Transaction, site: str, visitor_id: str, at: Instant) -> int:
-        """Takes a visitor's name off all their leases, within a transaction; gives how many. Slow: it looks
-        at every lease.
+    async def leases_of_visitor(self, site: str, visitor_id: str) -> list[LeaseKey]:
+        """Lease and slot of each of a visitor's leases. Slow: it looks at every lease there is."""
+        return await self._purging.leases_of_visitor(site, visitor_id)
+
+    async def forget_visitor(
+        self, transaction: Transaction, site: str, visitor_id: str, leases: Sequence[LeaseKey], at: Instant
+    ) -> None:
+        """Takes a visitor's name off these leases of theirs, within a transaction. Each goes on holding its
+        number, as somebody's: who calls it is then not credited to the next holder by mistake.
         """
-        return await self._purging.forget_visitor(transaction, site, visitor_id, checked(at))
+        await self._purging.forget_visitor(transaction, site, visitor_id, leases, checked(at))
 
     async def number(self, number: str) -> NumberRecord | None:
         """The inventory's record, or None. Up to CACHE_SECONDS old."""

@@ -22,6 +22,7 @@ from router.cdr.ndjson import CdrFile
 from router.cdr.record import Cdr
 from router.config.live import LiveConfig
 from router.deliveries.service import Deliveries
+from router.erasing import Erasing
 from router.learning import SiteModels
 from router.live import LiveView
 from router.metrics import counter, gauge
@@ -29,6 +30,7 @@ from router.recordings.worker import Recordings
 from router.routing.numbering import NotANumber, to_e164
 from router.routing.route import NotOurNumber, site_of
 from router.store.calls import CallStore
+from router.store.erasing import ErasingStore
 from router.store.recordings import RecordingStore
 from router.store.seen import SeenStore
 from router.switch import Switch
@@ -76,6 +78,9 @@ class CallsRole:
             now=now,
         )
         self.recordings = Recordings(live, config.node.switch, self._calls, RecordingStore(database), now=now)
+        self._erasing = Erasing(
+            live, config.node.switch, ErasingStore(database), RecordingStore(database), now=now
+        )
         self._file = CdrFile(config.cdr.path, config.node.switch, self._calls, now=now)
         self.ingest = Ingest(
             config.node.switch,
@@ -111,6 +116,7 @@ class CallsRole:
         yield "cdr-file", self._file.run
         yield "journal-files", self._keep_journal
         yield "recordings", self.recordings.run
+        yield "erasing", self._erasing.run
         yield "live", self.view.run
         if self._switch is not None:
             yield from self._switch.services()

@@ -20,6 +20,7 @@ COMMANDS = {
     "deliveries": ("router.cli.deliveries", "deliveries"),
     "report": ("router.cli.report", "report"),
     "costs": ("router.cli.costs", "costs"),
+    "visitor": ("router.cli.visitor", "visitor"),
     "user": ("router.cli.user", "user"),
 }
 

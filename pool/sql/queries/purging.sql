@@ -38,7 +38,7 @@ WHERE (lease_id, slot) IN (SELECT value ->> 0, value ->> 1 FROM /*sqlite json_ea
 
 -- name: leases_of_visitor(site, visitor_id)
 -- Reads all leases: for people, not for every request.
-SELECT lease_id, slot, visit_id FROM lease WHERE visitor_id = :visitor_id AND site = :site;
+SELECT lease_id, slot FROM lease WHERE visitor_id = :visitor_id AND site = :site;
 
 -- name: forget_visitor(site, visitor_id)!
 DELETE FROM visitor_lease WHERE site = :site AND visitor_id = :visitor_id;

@@ -56,13 +56,13 @@ SELECT call_id, caller FROM call WHERE visitor_id = :visitor_id AND site = :site
 SELECT call_id, site, visitor_id FROM call
 WHERE caller = :caller AND (CAST(:site AS TEXT) IS NULL OR site = :site);
 
--- name: calls_that_name(visitor_id, since)
--- Calls of others that list the visitor as a candidate. Reads their records: for people.
+-- name: calls_that_name(visitor_id)
+-- Calls that list the visitor, perhaps as a candidate only. Reads every record: for people.
 SELECT call_id FROM call
-WHERE started_at >= :since AND record LIKE '%"' || CAST(:visitor_id AS TEXT) || '"%';
+WHERE record LIKE '%"' || CAST(:visitor_id AS TEXT) || '"%';
 
 -- name: records_to_blank(call_ids)
-SELECT call_id, switch, linkedid, started_at, record FROM call
+SELECT call_id, switch, caller, visitor_id, visit_id, record FROM call
 WHERE call_id IN (SELECT value /*postgresql #>> '{}' */ FROM /*sqlite json_each(:call_ids) *//*postgresql json_array_elements(:call_ids::json) */)
 ORDER BY call_id;
 
@@ -70,5 +70,21 @@ ORDER BY call_id;
 UPDATE call SET caller = :caller, visitor_id = :visitor_id, visit_id = :visit_id, record = :record
 WHERE call_id = :call_id;
 
--- name: first_seen(site, visitor_id)$
-SELECT first_seen_at FROM visitor WHERE site = :site AND visitor_id = :visitor_id;
+-- name: add_erased_call*!
+INSERT INTO erased_call (call_id, switch, erased_at, recording)
+VALUES (:call_id, :switch, :at, :recording)
+ON CONFLICT (call_id) DO UPDATE
+SET erased_at = excluded.erased_at, done_at = NULL,
+    recording = CASE WHEN erased_call.recording = 1 THEN 1 ELSE excluded.recording END;
+
+-- name: erased_calls_due(switch, before)
+SELECT e.call_id, e.recording, c.record
+FROM erased_call e
+JOIN call c ON c.call_id = e.call_id
+WHERE e.switch = :switch AND e.erased_at < :before AND e.done_at IS NULL
+ORDER BY e.erased_at, e.call_id
+LIMIT 1000;
+
+-- name: finish_erased_calls(calls, at)!
+UPDATE erased_call SET done_at = :at
+WHERE call_id IN (SELECT value /*postgresql #>> '{}' */ FROM /*sqlite json_each(:calls) *//*postgresql json_array_elements(:calls::json) */);

@@ -83,7 +83,7 @@ UPDATE visitor SET last_seen_at = :at
 WHERE site = :site AND visitor_id = :visitor_id AND last_seen_at < :at;
 
 -- name: add_page_views(rows)!
--- rows: [[visit_id, at, url_hash, url, title], …]; visit_id is the lease's first visit.
+-- rows: [[visit_id, at, url_hash, url, title], …]; visit_id is the lease's first visit. One that was erased has none.
 INSERT INTO page_view (visit_id, at, url_hash, url, title)
 SELECT COALESCE((
            SELECT n.visit_id FROM next_visit n
@@ -93,7 +93,7 @@ SELECT COALESCE((
        ), one.value ->> 0),
        CAST(one.value ->> 1 AS BIGINT), one.value ->> 2, one.value ->> 3, one.value ->> 4
 FROM /*sqlite json_each(:rows) *//*postgresql json_array_elements(:rows::json) */ AS one
-WHERE true
+WHERE EXISTS (SELECT 1 FROM visit v WHERE v.visit_id = one.value ->> 0)
 ON CONFLICT (visit_id, at, url_hash) DO NOTHING;
 
 -- name: visit_by_id(visit_id)^
