@@ -19,6 +19,8 @@ SOURCE_FIELDS: Final = (
 MOST_EVENTS: Final = 12
 """Of the visitor's visits and calls: the latest up to this call, and what came after."""
 MOST_PAGES: Final = 12
+MOST_CANDIDATES: Final = 6
+"""Shown at once; the others on demand."""
 REASONS: Final = {
     "the number dialed is not known": "number",
     "no extension was keyed": "extension",
@@ -43,6 +45,7 @@ async def show(asked: Asked) -> Mapping[str, Any]:
         "source": source,
         "unknown": _unknown(asked, source.get("unknown")),
         "most_pages": MOST_PAGES,
+        "most_candidates": MOST_CANDIDATES,
         "source_fields": [(name, source.get(name)) for name in SOURCE_FIELDS],
         "click_ids": sorted((source.get("click_ids") or {}).items()),
         "legs": _legs(call.get("legs") or []),

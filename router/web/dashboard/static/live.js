@@ -50,7 +50,9 @@ class LiveCalls {
     entry.at = performance.now();
     const set = (name, text) => {
       const cell = entry.row.querySelector(`[data-is=${name}]`);
-      if (cell.textContent !== text) cell.textContent = text;
+      // The page as it was made has phone numbers with spaces: the same number is left as it is.
+      const plain = (written) => written.replaceAll(" ", "");
+      if (plain(cell.textContent) !== plain(text)) cell.textContent = text;
     };
     if (call.caller) set("caller", call.caller);
     set("agent", call.agent || "–");

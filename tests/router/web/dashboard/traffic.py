@@ -121,18 +121,18 @@ class Traffic:
         await self.pool.import_csv(file, at, default_country=None)
 
     async def days(self, until: int, days: int, visits_per_day: int = 60) -> None:
-        """Visits over whole days before `until`, more at noon than at night, and the calls they lead to."""
+        """Visits of `days` days, the last as far as `until`, more at noon than at night; and their calls."""
         for at in self._instants(until, days, visits_per_day):
             await self._visit(at, until)
 
     def _instants(self, until: int, days: int, visits_per_day: int) -> Iterator[int]:
-        begin = until - days * DAY
+        begin = until // DAY * DAY - (days - 1) * DAY
         instants = []
         for day in range(days):
             for _ in range(round(visits_per_day * self._random.uniform(0.75, 1.25))):
                 hour = min(23.9, max(0.0, self._random.gauss(13.5, 3.6)))
                 instants.append(begin + day * DAY + int(hour * HOUR))
-        return iter(sorted(instants))
+        return iter(sorted(at for at in instants if at < until))
 
     async def _visit(self, at: int, until: int) -> None:
         draw = self._random
