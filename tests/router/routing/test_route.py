@@ -59,8 +59,6 @@ async def test_a_leased_number_rings_its_sites_plan() -> None:
         "LL_D2": "PJSIP/agent2",
         "LL_T2": "20",
         "LL_RECORD": "mono",
-        "LL_ANNOUNCE": "",
-        "LL_WHISPER": "",
         "LL_OVERFLOW": "busy",
     }
     assert route.history.asked == []
