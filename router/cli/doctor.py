@@ -20,6 +20,11 @@ from router.recordings.encoders import WANTED, find_encoder
 LEAST_FREE_BYTES = 256 * 1024 * 1024
 CLOCK_SECONDS = 2.0
 AMI_SECONDS = 3.0
+CEL_MODULE = "cel_custom"
+NO_CEL = (
+    f"{CEL_MODULE} is not loaded, so there is no journal and no CDR: is it in modules.conf, and does "
+    f"`module load {CEL_MODULE}.so` work? `cel show status` tells the rest"
+)
 
 
 class Finding(NamedTuple):
@@ -116,17 +121,43 @@ async def _asterisk(config: Config) -> AsyncIterator[Finding]:
     finally:
         await connection.close()
         await running
+    yield await _cel(config)
+
+
+async def _cel(config: Config) -> Finding:
+    """Whether the journal's back end is loaded: only AstDB's user, of class `system`, may ask that."""
+    ami = config.ami
+    connection = AmiConnection(
+        ami.host, ami.port, ami.fallback_username, ami.fallback_secret.read(), events="off"
+    )
+    try:
+        async with connection.visit():
+            return await _ask(
+                connection, "CEL", {"Action": "ModuleCheck", "Module": CEL_MODULE}, _module, refused=NO_CEL
+            )
+    except (AmiError, OSError) as error:
+        return Finding("CEL", False, f"{ami.host}:{ami.port} as {ami.fallback_username}: {error}")
+
+
+def _module(reply: AmiReply) -> tuple[bool, str]:
+    return True, f"{CEL_MODULE} is loaded"
 
 
 async def _ask(
-    connection: AmiConnection, part: str, action: dict[str, str], read: Callable[[AmiReply], tuple[bool, str]]
+    connection: AmiConnection,
+    part: str,
+    action: dict[str, str],
+    read: Callable[[AmiReply], tuple[bool, str]],
+    *,
+    refused: str = "",
 ) -> Finding:
+    """`refused`: what a refusal means, where Asterisk's own words do not say it."""
     try:
         reply = await connection.action(action)
     except AmiError as error:
         return Finding(part, False, str(error))
     if not reply.success:
-        return Finding(part, False, f"{action['Action']}: {reply.message}")
+        return Finding(part, False, refused or f"{action['Action']}: {reply.message}")
     return Finding(part, *read(reply))
 
 
