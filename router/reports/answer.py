@@ -103,11 +103,8 @@ def head_of(report: Report) -> dict[str, Any]:
     query, compared = report.query, report.compared
     return {
         "dimension": query.dimension,
-        "from": query.period.first.isoformat(),
-        "to": query.period.last.isoformat(),
-        "compared": {"from": compared.first.isoformat(), "to": compared.last.isoformat()}
-        if compared
-        else None,
+        "period": _span(query.period),
+        "compared": _span(compared) if compared else None,
         "site": query.site,
         "model": query.model,
         "filters": query.filters.given(),

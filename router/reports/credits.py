@@ -132,9 +132,9 @@ def credits_of(row: Mapping[str, Any], visits: Sequence[VisitSource]) -> list[Cr
             NO_CALL_BEFORE if before is None else local_day_and_hour(before, row.get("zone") or UTC)[0]
         )
     call: tuple[Any, ...] = (
-        page_of(row.get("page_called_from") or ""),
-        row.get("region") or "",
-        row.get("device") or "",
+        page_of(row.get("page_called_from") or "") if known else "",
+        (row.get("region") or "") if known else "",
+        (row.get("device") or "") if known else "",
         row["number"] or "",
         row["answered_by"] or "",
         row["result"],

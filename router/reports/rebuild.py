@@ -51,7 +51,7 @@ class Rebuild:
             credited += await self._credit(switch)
             days = await self._database.fetch(self._queries.days_of_switch, switch=switch)
             for done, row in enumerate(days, 1):
-                await self._sum(switch, row["day"])
+                await self.sum_day(switch, row["day"])
                 self._progress("days summed", switch, done)
         return credited
 
@@ -110,7 +110,9 @@ class Rebuild:
             await self._tally.credit(transaction, switch, new)
         return len(new)
 
-    async def _sum(self, switch: str, day: int) -> None:
+    async def sum_day(self, switch: str, day: int) -> None:
+        """Makes the sums of one day anew, from its credits."""
+
         async def work(transaction: Transaction) -> None:
             await transaction.fetch(self._queries.lock_switch, switch=switch)
             for name in (
@@ -121,7 +123,7 @@ class Rebuild:
         await self._database.transact(work)
 
     async def _differences(self, switch: str, day: int) -> list[Difference]:
-        """Added up here once more, by other means than the SQL of `_sum`."""
+        """Added up here once more, by other means than the SQL of `sum_day`."""
 
         async def work(transaction: Transaction) -> tuple[list[Row], list[Row], list[Row]]:
             await transaction.fetch(self._queries.lock_switch, switch=switch)

@@ -21,7 +21,7 @@ from router.reports.visits import LONGEST_UNIQUE, VisitCounts, VisitQuestion, Vi
 
 AT_ONCE: Final = 2
 """Reports read for seconds: so many at a time, that connections are left for calls."""
-EXACT_CALLERS: Final = 200_000
+EXACT_CALLERS: Final = 100_000
 """In a period with more calls, callers are estimated from a sample."""
 BREATH: Final = 200
 """So many rows are put together before others have a turn."""

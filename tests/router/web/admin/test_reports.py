@@ -4,7 +4,10 @@ import csv
 import io
 import json
 
+from pydantic import TypeAdapter
+
 from pool.instants import now
+from router.reports.answer import ReportAnswer
 from tests.router.web.admin.conftest import Admin
 
 
@@ -29,6 +32,8 @@ async def test_channels_of_today(admin: Admin) -> None:
     assert 0 < ads["expected_low_95"] < ads["expected_low_80"] < 2.7 < ads["expected_high_80"] <= 3
     assert ads["before"]["calls"] == 0.0
     assert found["total"]["calls"] == 4.0
+    assert found["period"]["first"] == found["period"]["last"] > found["compared"]["last"]
+    TypeAdapter(ReportAnswer).validate_python(found, strict=True)
     filtered = await admin.json("/api/v1/reports/channel?period=today&match=none")
     assert [(one["key"], one["calls"]) for one in filtered["rows"]] == [(None, 1.0)]
     answer = await admin.get("/api/v1/reports/channels?period=today&format=csv")
