@@ -5,8 +5,8 @@
 Lays down the credits of calls as `router.reports.credits` makes them (every fifth call has a journey of two
 visits, so that the models differ) for a tenth of the days, sums them as `leaseline report rebuild` does,
 copies both to the other days, and asks each report three times: the first time, and the median of the others.
-The store is an SQLite file of about 1 kB a call; without --file it is a temporary one. --ask only asks one that
-is there. The calls' own records are not laid down: reports never read them.
+The store is an SQLite file of about 1 kB a call; without --file it is a temporary one. --ask only asks one
+that is there. The calls' own records are not laid down: reports never read them.
 """
 
 import argparse
