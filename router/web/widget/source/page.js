@@ -83,7 +83,8 @@ const sweep = (root) => {
     if (root.matches && root.matches(selector)) work(root);
     if (root.querySelectorAll) root.querySelectorAll(selector).forEach(work);
   };
-  each("*", element);
+  each("[href],[aria-label],[title]", element);
+  each("*", host);
   texts(root);
   config.slots.forEach((slot) => {
     slot.own = slot.pattern && `[data-leaseline='${slot.slot}']` + (slot.selector && "," + slot.selector);
@@ -101,12 +102,13 @@ const texts = (root) => {
   let node = walker.currentNode;
   if (node.nodeType != 3) node = walker.nextNode();
   for (near = NEAR; node && near > 0; node = walker.nextNode()) {
-    const letters = LETTER.test(read(node));
-    if (DIGIT.test(read(node)) ? skipped(holder(node)) : letters) {
+    const text = read(node);
+    const letters = LETTER.test(text);
+    if (DIGIT.test(text) ? skipped(holder(node)) : letters) {
       rewrite(run);
       run = [];
     } else run.push(node);
-    if ((root.compareDocumentPosition(node) & 20) == 4) near = letters ? 0 : near - 1;
+    if (root != d.documentElement && (root.compareDocumentPosition(node) & 20) == 4) near = letters ? 0 : near - 1;
   }
   rewrite(run);
 };
@@ -125,10 +127,12 @@ const element = (node) => {
     const now = name == "href" ? link(before) : rewritten(before);
     if (now != node.getAttribute(name) && !skipped(node)) write(node, name, now, before);
   });
-  if (node.shadowRoot) {
-    watch(node.shadowRoot);
-    sweep(node.shadowRoot);
-  }
+};
+
+const host = (node) => {
+  if (!node.shadowRoot) return;
+  watch(node.shadowRoot);
+  sweep(node.shadowRoot);
 };
 
 // A marked place shows the number whatever it contained.
