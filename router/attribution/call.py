@@ -92,7 +92,7 @@ class Candidate:
 class Seen(NamedTuple):
     """What a call tells a site's model, whoever made it: the readiness of all its candidates, added up by
     stage, the density of clicks, and the rates that are not learnt. `stray` is the weight of strays: 1, or
-    less where the caller is known. `at` in milliseconds.
+    less where the caller is known; `holds` how many held the number lately. `at` in milliseconds.
     """
 
     at: int
@@ -101,6 +101,7 @@ class Seen(NamedTuple):
     click: float
     redial: float
     stray: float
+    holds: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,7 @@ def attribute(question: Question, model: Model, unknown_below: float = UNKNOWN_B
     holdings = [held for held in question.holdings if held.from_at <= question.called_at and _begun(held)]
     signs = [_sign(held, question.called_at, model) for held in holdings]
     if not holdings and (question.tie is None or keyed):
-        nothing = Seen(question.called_at, (), (), 0.0, 0.0, 1.0)
+        nothing = Seen(question.called_at, (), (), 0.0, 0.0, 1.0, 0)
         return _nobody("nobody held the number lately", None if keyed else nothing)
     weigh = _keyed_rates if keyed else _rates
     rated, seen = weigh(holdings, signs, question, model)
@@ -165,7 +166,7 @@ def _rates(
             for held, sign in zip(holdings, signs, strict=True)
         ]
         seen = _seen(question.called_at, signs, [1.0] * len(signs), redial=0.0, stray=1.0)
-        return [*rated, (_NONE, model.stray_rate())], seen
+        return [*rated, (_NONE, model.stray_rate(len(holdings)))], seen
     again = model.redial_rate(
         called_for=(question.called_at - tie.called_at) / 1000, same_number=tie.number == question.number
     )
@@ -184,7 +185,7 @@ def _rates(
     here: dict[str | None, Candidate] = {
         held.visitor_id: candidate for held, (candidate, _) in reversed([*zip(holdings, rated, strict=True)])
     }
-    strays = model.stray_rate() * model.stranger
+    strays = model.stray_rate(len(holdings)) * model.stranger
     for guess in tie.guesses:
         if guess.visit_id is None:
             strays += again * guess.probability
@@ -209,7 +210,7 @@ def _keyed_rates(
         (_holder(held, "extension"), model.holder_rate(sign))
         for held, sign in zip(holdings, signs, strict=True)
     ]
-    return [*rated, (_NONE, model.stray_rate() * model.misdialed_extension)], None
+    return [*rated, (_NONE, model.stray_rate(len(holdings)) * model.misdialed_extension)], None
 
 
 def _seen(at: int, signs: Sequence[Sign], weights: Sequence[float], *, redial: float, stray: float) -> Seen:
@@ -221,7 +222,9 @@ def _seen(at: int, signs: Sequence[Sign], weights: Sequence[float], *, redial: f
             soon[sign.stage] = soon.get(sign.stage, 0.0) + sign.soon * weight
         late[sign.later_stage] = late.get(sign.later_stage, 0.0) + sign.late * weight
         click += sign.click * weight
-    return Seen(at, tuple(sorted(soon.items())), tuple(sorted(late.items())), click, redial, stray)
+    return Seen(
+        at, tuple(sorted(soon.items())), tuple(sorted(late.items())), click, redial, stray, len(signs)
+    )
 
 
 def _sign(held: Held, at: int, model: Model) -> Sign:

@@ -77,6 +77,8 @@ class Model:
     """From the click to the call's arrival."""
     strays_per_day: float = 0.02
     """Calls to one number by nobody who held it lately: misdialed, copied, noted long ago."""
+    strays_per_hold: float = 0.0005
+    """The same, for each who held the number lately: copied from them, or noted long ago."""
     redial_share: float = 0.35
     """How many callers call again."""
     redial: DialDelay = DialDelay(DAY_SECONDS, 2.0)
@@ -127,9 +129,12 @@ class Model:
         known = self.redial_share * self.redial.density(called_for)
         return known if same_number else known * self.other_number
 
-    def stray_rate(self) -> float:
-        """The rate of "none of them"."""
-        return self.strays_per_day / DAY_SECONDS
+    def stray_rate(self, holds: int) -> float:
+        """The rate of "none of them" on a number that so many held lately.
+
+        Anybody may misdial; and the more people were shown a number, the more others got it from them.
+        """
+        return (self.strays_per_day + self.strays_per_hold * holds) / DAY_SECONDS
 
 
 class Sign(NamedTuple):

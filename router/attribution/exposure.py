@@ -29,11 +29,14 @@ class Past(Protocol):
 
 
 class Hour(NamedTuple):
-    """The exposure of one hour: by stage, and the days for which numbers could be dialed."""
+    """The exposure of one hour: by stage; the days for which numbers could be dialed, and those days times
+    how many held each number lately.
+    """
 
     soon: list[float]
     late: list[float]
     number_days: float
+    hold_days: float
 
 
 class Exposure(NamedTuple):
@@ -60,7 +63,7 @@ def exposure(
     `first_shown`: how many numbers were shown for the first time in which hour (its first millisecond).
     """
     count = (until_at - since_at) // HOUR + 1
-    hours = [Hour([0.0] * STAGES, [0.0] * (len(LATER_STAGES) + 1), 0.0) for _ in range(count)]
+    hours = [Hour([0.0] * STAGES, [0.0] * (len(LATER_STAGES) + 1), 0.0, 0.0) for _ in range(count)]
     begun: dict[int, float] = {}
     clicks = 0.0
     for past in pasts:
@@ -72,11 +75,14 @@ def exposure(
             clicks += each * past.clicked
     # Of the last hour only a part has passed.
     last = (until_at - since_at) % HOUR / HOUR
+    by_lag = _late_by_hour(prior, lookback_seconds)
+    held = [0.0] * count
     for hour, visits in begun.items():
-        for lag, (stage, share) in enumerate(_late_by_hour(prior, lookback_seconds)):
+        for lag, (stage, share) in enumerate(by_lag):
             at = hour + lag
             if 0 <= at < count:
                 hours[at].late[stage] += visits * share * (last if at == count - 1 else 1.0)
+                held[at] += visits * (1.0 if lag else 0.5)
     numbers = 0
     appeared: dict[int, int] = {}
     for hour_at, many in first_shown.items():
@@ -84,8 +90,8 @@ def exposure(
         appeared[hour] = appeared.get(hour, 0) + many
     for at in range(count):
         numbers += appeared.get(at, 0)
-        days = numbers * (last if at == count - 1 else 1.0) / HOURS_PER_DAY
-        hours[at] = hours[at]._replace(number_days=days)
+        passed = (last if at == count - 1 else 1.0) / HOURS_PER_DAY
+        hours[at] = hours[at]._replace(number_days=numbers * passed, hold_days=held[at] * passed)
     return Exposure(since_at, hours, clicks)
 
 

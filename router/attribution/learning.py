@@ -26,19 +26,21 @@ ROUNDS: Final = 40
 BUSY_WEIGHT: Final = 1.0
 VISITS_WEIGHT: Final = 1.0
 STAGE_WEIGHT: Final = 2.0
-LATER_WEIGHT: Final = 1.0
-LATER_STAGE_WEIGHT: Final = 40.0
+LATER_WEIGHT: Final = 2.0
+LATER_STAGE_WEIGHT: Final = 300.0
 CLICK_WEIGHT: Final = 6.0
 STRAY_WEIGHT: Final = 1.0
-STRAY_SHARE: Final = 0.1
+STRAY_SHARE: Final = 0.13
 """A priori so many of all calls are nobody's."""
-PULSE_WEIGHT: Final = 5.0
+PULSE_WEIGHT: Final = 50.0
 """Of each hour: people visit and call by day, which must not look as if one caused the other."""
 
 
 @dataclass(slots=True)
 class _Factors:
-    """What is learnt, as multiples of the prior; `strays` a second on one number."""
+    """What is learnt, as multiples of the prior; `strays` and `copies` a second on one number: those who may
+    dial any number alike, and those who dial numbers the more people were shown them.
+    """
 
     visits: float
     soon: list[float]
@@ -46,6 +48,7 @@ class _Factors:
     late: list[float]
     clicks: float
     strays: float
+    copies: float
 
 
 class _Counts(NamedTuple):
@@ -53,10 +56,13 @@ class _Counts(NamedTuple):
     late: list[float]
     clicks: float
     strays: float
+    copies: float
 
 
 class _Given(NamedTuple):
-    """Calls by hour, by how much the site is busier than the prior, strays a second by the prior then."""
+    """Calls by hour, by how much the site is busier than the prior, and what strays are by the prior then: so
+    many a second on one number, of either kind.
+    """
 
     by_hour: Sequence[float]
     busy: float
@@ -67,12 +73,13 @@ def learnt(prior: Model, calls: Sequence[Seen], exposed: Exposure) -> Model:
     """The prior corrected by calls made since `exposed.since_at`. Their order does not matter."""
     days = math.fsum(hour.number_days for hour in exposed.hours)
     by_hour = [0.0] * len(exposed.hours)
-    used = []
+    usual_holds = [max(hour.hold_days / (hour.number_days or math.inf), 1.0) for hour in exposed.hours]
+    used: list[tuple[Seen, float]] = []
     for call in calls:
         hour = (call.at - exposed.since_at) // HOUR
         if 0 <= hour < len(by_hour):
             by_hour[hour] += 1
-            used.append(call)
+            used.append((call, call.holds / usual_holds[hour]))
     if not used or not days:
         return prior
     expected = prior.calls_per_visit * math.fsum(
@@ -80,11 +87,12 @@ def learnt(prior: Model, calls: Sequence[Seen], exposed: Exposure) -> Model:
     )
     # How busy the site's phone is altogether: a few calls tell that, long before they tell who calls.
     busy = (BUSY_WEIGHT + len(used)) / (BUSY_WEIGHT + expected)
-    usual = STRAY_SHARE * busy * expected / days / DAY_SECONDS
-    factors = _Factors(busy, list(prior.stages), 1.0, list(prior.later_stages), 1.0, usual)
+    usual = STRAY_SHARE / 2 * busy * expected / days / DAY_SECONDS
+    given = _Given(by_hour, busy, usual)
+    factors = _Factors(busy, list(prior.stages), 1.0, list(prior.later_stages), 1.0, usual, usual)
     for _ in range(ROUNDS):
         counts = _counted(prior, factors, used)
-        _correct(prior, factors, counts, exposed, _Given(by_hour, busy, usual))
+        _correct(prior, factors, counts, exposed, given)
     return replace(
         prior,
         calls_per_visit=prior.calls_per_visit * factors.visits,
@@ -92,6 +100,7 @@ def learnt(prior: Model, calls: Sequence[Seen], exposed: Exposure) -> Model:
         later_stages=tuple(factors.later * factor for factor in factors.late),
         calls_per_click=prior.calls_per_click * factors.clicks,
         strays_per_day=factors.strays * DAY_SECONDS,
+        strays_per_hold=factors.copies * DAY_SECONDS / usual_holds[-1],
     )
 
 
@@ -102,15 +111,18 @@ def _rates(prior: Model, factors: _Factors) -> tuple[list[float], list[float]]:
     ]
 
 
-def _counted(prior: Model, factors: _Factors, calls: Sequence[Seen]) -> _Counts:
-    """How many calls came from each stage, by the factors as they are."""
+def _counted(prior: Model, factors: _Factors, calls: Sequence[tuple[Seen, float]]) -> _Counts:
+    """How many calls came from each stage, by the factors as they are. With each call goes how many held its
+    number, against what was usual then.
+    """
     soon_rates, late_rates = _rates(prior, factors)
     click = prior.calls_per_click * factors.clicks
     soon, late = [0.0] * STAGES, [0.0] * (len(LATER_STAGES) + 1)
-    strays = clicks = 0.0
-    for call in calls:
+    strays = copies = clicks = 0.0
+    for call, held in calls:
         stray = factors.strays * call.stray
-        whole = stray + call.redial + call.click * click
+        copy = factors.copies * call.stray * held
+        whole = stray + copy + call.redial + call.click * click
         for stage, readiness in call.soon:
             whole += soon_rates[stage] * readiness
         for stage, readiness in call.late:
@@ -122,21 +134,23 @@ def _counted(prior: Model, factors: _Factors, calls: Sequence[Seen]) -> _Counts:
         for stage, readiness in call.late:
             late[stage] += late_rates[stage] * readiness / whole
         strays += stray / whole
+        copies += copy / whole
         clicks += call.click * click / whole
-    return _Counts(soon, late, clicks, strays)
+    return _Counts(soon, late, clicks, strays, copies)
 
 
 def _correct(prior: Model, factors: _Factors, counts: _Counts, exposed: Exposure, given: _Given) -> None:
     """The factors that make these counts the most probable, with the pulse of each hour taken out."""
     soon_rates, late_rates = _rates(prior, factors)
-    soon, late, seconds = [0.0] * len(soon_rates), [0.0] * len(late_rates), 0.0
+    soon, late = [0.0] * len(soon_rates), [0.0] * len(late_rates)
+    seconds = 0.0
     for hour, calls in zip(exposed.hours, given.by_hour, strict=True):
-        day_seconds = hour.number_days * DAY_SECONDS
+        strays = (factors.strays + factors.copies) * hour.number_days * DAY_SECONDS
         expected = sum(map(mul, soon_rates, hour.soon)) + sum(map(mul, late_rates, hour.late))
-        pulse = (PULSE_WEIGHT + calls) / (PULSE_WEIGHT + expected + factors.strays * day_seconds)
+        pulse = (PULSE_WEIGHT + calls) / (PULSE_WEIGHT + expected + strays)
         soon = [sum_ + pulse * one for sum_, one in zip(soon, hour.soon, strict=True)]
         late = [sum_ + pulse * one for sum_, one in zip(late, hour.late, strict=True)]
-        seconds += pulse * day_seconds
+        seconds += pulse * hour.number_days * DAY_SECONDS
     v = prior.calls_per_visit
     soon_calls, late_calls = math.fsum(counts.soon), math.fsum(counts.late)
     kept = math.fsum(map(mul, factors.late, late))
@@ -155,3 +169,4 @@ def _correct(prior: Model, factors: _Factors, counts: _Counts, exposed: Exposure
     ]
     factors.clicks = (CLICK_WEIGHT + counts.clicks) / (CLICK_WEIGHT + prior.calls_per_click * exposed.clicks)
     factors.strays = (STRAY_WEIGHT + counts.strays) / (STRAY_WEIGHT / given.usual + seconds)
+    factors.copies = (STRAY_WEIGHT + counts.copies) / (STRAY_WEIGHT / given.usual + seconds)

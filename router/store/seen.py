@@ -52,7 +52,8 @@ def seen_row(site: str | None, call_id: str, seen: Seen | None) -> SeenRow | Non
         return None
     soon, late = ([[stage, _short(one)] for stage, one in part] for part in (seen.soon, seen.late))
     text = json.dumps(
-        [soon, late, _short(seen.click), _short(seen.redial), _short(seen.stray)], separators=(",", ":")
+        [soon, late, _short(seen.click), _short(seen.redial), _short(seen.stray), seen.holds],
+        separators=(",", ":"),
     )
     return SeenRow(site, seen.at, call_id, text)
 
@@ -62,7 +63,7 @@ def _short(figure: float) -> float:
 
 
 def _seen(at: int, text: str) -> Seen:
-    soon, late, click, redial, stray = json.loads(text)
+    soon, late, click, redial, stray, holds = json.loads(text)
     return Seen(
         at,
         tuple((stage, one) for stage, one in soon),
@@ -70,4 +71,5 @@ def _seen(at: int, text: str) -> Seen:
         click,
         redial,
         stray,
+        holds,
     )

@@ -11,7 +11,7 @@ from router.store.seen import SeenStore, seen_row
 from tests.router.cdr.stored import NOW, batch, row
 
 MINUTE = 60_000
-SEEN = Seen(NOW - 90_000, ((1, 0.0031415926), (6, 1e-9)), ((0, 2.5e-6),), 0.0, 1e-12, 1.0)
+SEEN = Seen(NOW - 90_000, ((1, 0.0031415926), (6, 1e-9)), ((0, 2.5e-6),), 0.0, 1e-12, 1.0, 2)
 
 
 def told(number: int, seen: Seen, **more: object):
@@ -71,7 +71,9 @@ async def test_a_model_is_learnt_from_the_store_and_again_after_a_restart(
     assert first.model("shop") == first.prior
     # Ten of twenty visits called within two minutes.
     quick = first.prior.sign(shown_for=90, gone_for=0, shown=True)
-    seen = Seen(NOW - 58 * MINUTE, ((quick.stage, quick.soon),), ((quick.later_stage, quick.late),), 0, 0, 1)
+    seen = Seen(
+        NOW - 58 * MINUTE, ((quick.stage, quick.soon),), ((quick.later_stage, quick.late),), 0, 0, 1, 1
+    )
     await write(database, *(told(number, seen._replace(at=seen.at + number)) for number in range(10)))
     done = await first.learn("shop", NOW)
     assert (done.calls, done.visits, done.clicks) == (10, 20, 1)
