@@ -25,12 +25,12 @@ from router.attribution.exposure import HOUR, Exposure
 ROUNDS: Final = 40
 BUSY_WEIGHT: Final = 1.0
 VISITS_WEIGHT: Final = 1.0
-STAGE_WEIGHT: Final = 2.0
+STAGE_WEIGHT: Final = 1.0
 LATER_WEIGHT: Final = 2.0
 LATER_STAGE_WEIGHT: Final = 300.0
 CLICK_WEIGHT: Final = 6.0
 STRAY_WEIGHT: Final = 1.0
-STRAY_SHARE: Final = 0.13
+STRAY_SHARE: Final = 0.1
 """A priori so many of all calls are nobody's."""
 PULSE_WEIGHT: Final = 50.0
 """Of each hour: people visit and call by day, which must not look as if one caused the other."""

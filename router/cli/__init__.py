@@ -21,6 +21,7 @@ COMMANDS = {
     "report": ("router.cli.report", "report"),
     "costs": ("router.cli.costs", "costs"),
     "visitor": ("router.cli.visitor", "visitor"),
+    "site": ("router.cli.site", "site"),
     "user": ("router.cli.user", "user"),
 }
 

@@ -110,6 +110,21 @@ REGIMES: Final = (
         soon=weibull(240.0, 1.3),
         click_share=0.0,
     ),
+    Regime(
+        "slow to dial",
+        numbers=60,
+        visits=2_900,
+        hours=36.0,
+        stays=weibull(160.0, 0.8),
+        calls_per_visit=0.08,
+        soon=gamma(600.0, 4.0),
+        on_the_phone=0.0,
+        late_share=0.2,
+        stray_share=0.13,
+        strays_dial="any",
+        click_share=0.0,
+        returns=0.0,
+    ),
 )
 
 

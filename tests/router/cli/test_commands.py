@@ -169,3 +169,15 @@ def test_a_store_that_cannot_be_opened_is_one_readable_line(leaseline: Leaseline
     result = leaseline("numbers", "list")
     assert result.exit_code == 1
     assert result.output.startswith("Error: the store cannot be used: ")
+
+
+def test_a_sites_model_is_the_prior_until_calls_tell_more(leaseline: Leaseline) -> None:
+    rows = json.loads(leaseline("site", "model", "shop", "--format", "json").output)
+    figures = {row["figure"]: (row["prior"], row["learnt"]) for row in rows}
+    assert figures["calls learnt from"] == (0, 0)
+    assert figures["calls per visit"] == (0.02, 0.02)
+    assert figures["gone, up to 30 min"] == (1.0, 1.0)
+    assert "learnt from 0 calls" in leaseline("site", "model").output
+    refused = leaseline("site", "model", "nowhere")
+    assert refused.exit_code == 1
+    assert "there are: shop" in refused.output
