@@ -76,6 +76,7 @@ class Alerts:
                 with contextlib.suppress(TimeoutError):
                     notice = await asyncio.wait_for(self._queue.get(), max(0.01, digest_at - loop.time()))
                 if notice is not None:
+                    await self._follow(self._live.current.alert)
                     await self._decide(notice)
                 if loop.time() >= digest_at:
                     digest_at = loop.time() + DIGEST_SECONDS

@@ -47,6 +47,7 @@ class AlertWatch:
         self._disk_problem = disk_problem
         self._shown: dict[str, tuple[int, Instant]] = {}
         self._store_failed = 0
+        self._forgotten_at = 0
 
     def shown(self, site: str) -> None:
         """A browser said that it shows a number of the site."""
@@ -113,6 +114,9 @@ class AlertWatch:
                 now_times, now_last = self._shown.get(site, (0, 0))
                 self._shown[site] = (times + now_times, max(last_at, now_last))
             raise
+        if at - self._forgotten_at >= DAY:
+            await self._alerts.store.forget_shown(at - KEPT_MS)
+            self._forgotten_at = at
         least = self._live.current.alerts.not_shown_probability
         if not least:
             return

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from router.cli.session import configuration, missing_secrets
+from router.cli.session import configuration, missing_secrets, unusable_tables
 
 
 @click.command()
@@ -15,6 +15,8 @@ def check(path: Path) -> None:
     sites = ", ".join(site.key for site in config.site) or "none"
     click.echo(f"{path}: good. Sites: {sites}.")
     for problem in missing_secrets(config):
+        click.echo(f"note: {problem}", err=True)
+    for problem in unusable_tables(config):
         click.echo(f"note: {problem}", err=True)
     if not config.site:
         click.echo("There is no [[site]] yet: every call takes the fallback.", err=True)

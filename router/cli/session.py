@@ -4,13 +4,19 @@ import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
 from pool.database import Database, MigrationError, StoreUnavailable, open_database
 from pool.service import Pool
 from router.config import Config, ConfigError, load_config
+from router.config.alert import HookReceiver
+from router.config.delivery import GoogleAdsCsv
+from router.deliveries.sending import NotUsable, secret_of
+from router.deliveries.service import client_of, sender_of
+from router.deliveries.webhook import signer
+from router.store.deliveries import DeliveryStore
 from router.store.visits import MIGRATIONS
 
 Result = TypeVar("Result")
@@ -32,6 +38,34 @@ def missing_secrets(config: Config) -> list[str]:
             getattr(config.ami, key).read()
         except LookupError as error:
             problems.append(f"[ami] key {key}: {error} ([ami] enabled = false does without)")
+    return problems
+
+
+def unusable_tables(config: Config) -> list[str]:
+    """Which `[[delivery]]` and `[[alert]]` tables cannot be used as they are: secrets, templates, keys."""
+    problems = []
+    for table in config.delivery:
+        if isinstance(table, GoogleAdsCsv):
+            continue
+        try:
+            sender_of(table, client_of(table), cast("DeliveryStore", None))
+        except NotUsable as error:
+            problems.append(f"[[delivery]] {table.name!r}: {error}")
+    for receiver in config.alert:
+        if isinstance(receiver, HookReceiver):
+            for key in ("url_secret", "secret"):
+                secret = getattr(receiver, key)
+                try:
+                    text = secret_of(secret, key) if secret is not None else ""
+                    if key == "secret" and text:
+                        signer(text)
+                except NotUsable as error:
+                    problems.append(f"[[alert]] {receiver.name!r}: {error}")
+    if config.alerts.smtp_password is not None:
+        try:
+            secret_of(config.alerts.smtp_password, "smtp_password")
+        except NotUsable as error:
+            problems.append(f"[alerts] {error}")
     return problems
 
 

@@ -65,12 +65,14 @@ class Lane:
         self._renew_at = 0.0
         self._next_at = 0.0
         self._paused_until = 0.0
+        self._idle_until = 0.0
         self._judge_at = 0.0
         self._in_a_row = 0
         self._disabled: str | None = None
 
     def wake(self) -> None:
         """Something may be due."""
+        self._idle_until = 0.0
         self._wake.set()
 
     async def run(self) -> None:
@@ -99,12 +101,17 @@ class Lane:
             return LOOK_SECONDS
         await self._judge()
         while len(self._sending) < self._concurrency:
-            wait = max(self._next_at, self._paused_until) - loop.time()
+            wait = max(self._next_at, self._paused_until, self._idle_until) - loop.time()
             if wait > 0:
                 return min(wait, LOOK_SECONDS)
+            # Whatever is written from here on wakes the lane again.
+            self._idle_until = loop.time() + LOOK_SECONDS
             claimed = await self._store.claim(self._name, self._claim, self._now(), self._sender.most)
             if not claimed:
-                return await self._until_due()
+                pause = await self._until_due()
+                self._idle_until = min(self._idle_until, loop.time() + pause)
+                return pause
+            self._idle_until = 0.0
             await self._begin(claimed)
         return LOOK_SECONDS
 
@@ -257,6 +264,8 @@ class Lane:
         while True:
             try:
                 await self._store.finish(self._name, self._claim, self._now(), done)
+                if any(one.state == "due" for one in done):
+                    self._idle_until = 0.0
                 return
             except StoreUnavailable as error:
                 log.warning("delivery.not_kept", destination=self._name, error=str(error))

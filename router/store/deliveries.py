@@ -131,16 +131,15 @@ class DeliveryStore:
 
     async def claim(self, destination: str, claim: str, at: int, most: int) -> list[Claimed]:
         """Takes up to `most` that are due, the longest due first: durably `sending` when this returns."""
-        async with self._database.write() as transaction:
+        latest = at + LONGEST_WAIT_MS
+
+        async def work(transaction: Transaction) -> tuple[list[Row], dict[str, str]]:
             rows = await transaction.fetch(
-                self._queries.claim_due,
-                destination=destination,
-                claim=claim,
-                at=at,
-                latest=at + LONGEST_WAIT_MS,
-                most=most,
+                self._queries.claim_due, destination=destination, claim=claim, at=at, latest=latest, most=most
             )
-            records = await self._records(transaction, [row["call_id"] for row in rows])
+            return rows, await self._records(transaction, [row["call_id"] for row in rows])
+
+        rows, records = await self._database.transact(work)
         found = [
             Claimed(row["call_id"], row["attempts"], row["since_at"], records[row["call_id"]])
             for row in rows
