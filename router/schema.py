@@ -46,10 +46,16 @@ def refused(message: str) -> PydanticCustomError:
     return PydanticCustomError("refused", "{message}", {"message": message})
 
 
-def _word(text: str) -> str:
+def _value(text: str) -> str:
     if _CONTROL.search(text):
         raise refused("has characters that no such value has")
     return text
+
+
+def _word(text: str) -> str:
+    if not text:
+        raise refused("is empty: give a value, or leave it out")
+    return _value(text)
 
 
 def _moment(text: object) -> Instant:
@@ -83,6 +89,10 @@ Word: TypeAlias = Annotated[
     Field(json_schema_extra={"minLength": 1, "pattern": r"^[^\x00-\x1f\x7f-\x9f]+$"}),
 ]
 """A parameter: a name, number or address, without control characters."""
+Value: TypeAlias = Annotated[
+    str, AfterValidator(_value), Field(json_schema_extra={"pattern": r"^[^\x00-\x1f\x7f-\x9f]*$"})
+]
+"""A parameter: the same, or empty where that means something."""
 Moment: TypeAlias = Annotated[
     Instant,
     BeforeValidator(_moment),

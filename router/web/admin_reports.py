@@ -15,20 +15,19 @@ from router.reports.answer import ReportAnswer, columns_of, entry_of, flat_rows,
 from router.reports.measures import COLUMNS
 from router.reports.names import NAMES
 from router.reports.periods import PERIODS, BadPeriod, today_in
-from router.reports.query import COMPARISONS, DEFAULT_ROWS, MOST_ROWS, ORDERS
-from router.schema import Word
+from router.reports.query import DEFAULT_ROWS, MOST_ROWS
+from router.schema import Value, Word, whole
 from router.spreadsheet import csv_lines
 from router.web.openapi.operation import Answer, Parameter, Text, described
 from router.web.problems import Problem, field_problem
+from router.web.query import read
 
 FILTERS: Final = tuple(Filters.__dataclass_fields__)
 TYPES: Final[Mapping[str, str]] = {"json": "application/json", "csv": "text/csv"}
 CHUNK: Final = 200
-_PARAMETERS: Final = ("period", "site", "model", "compare", "rows", "order", "format", *FILTERS)
-
 
 ModelName = Literal["first", "last", "last_non_direct", "linear", "last-non-direct"]
-RowCount = Annotated[int, Field(ge=1, le=MOST_ROWS)]
+RowCount = whole(1, MOST_ROWS)
 PeriodName = Annotated[
     str, Field(pattern=rf"^({'|'.join(PERIODS)}|\d{{4}}-\d\d(-\d\d(\.\.\d{{4}}-\d\d-\d\d)?)?)$")
 ]
@@ -41,7 +40,10 @@ _QUERY: Final = (
     Parameter("rows", RowCount, f"So many rows, {DEFAULT_ROWS} if not given.", 100),
     Parameter("order", Literal["calls", "qualified", "visits", "key"], "Rows by that, the largest first."),
     Parameter("format", Literal["json", "csv"]),
-    *(Parameter(name, Word, f"Only calls with this {name.replace('_', ' ')}.") for name in FILTERS),
+    *(
+        Parameter(name, Value, f"Only calls with this {name.replace('_', ' ')}; empty: with none.")
+        for name in FILTERS
+    ),
 )
 
 
@@ -76,19 +78,11 @@ class ReportPages:
         dimension = NAMES.get(name, name)
         if dimension not in DIMENSIONS:
             raise Problem(404, "unknown-report", f"no such report; there are {', '.join(sorted(NAMES))}")
-        form = request.query.get("format") or "json"
-        query = self._query(request, dimension)
-        if form not in TYPES:
-            raise field_problem("format", f"takes {', '.join(TYPES)}")
+        asked = read(request.query, _QUERY)
+        query, form = self._query(asked, dimension), asked.get("format") or "json"
         return await _answer(request, await self._reports.make(query), form)
 
-    def _query(self, request: web.Request, dimension: str) -> Query:
-        asked = request.query
-        for name in asked:
-            if name not in _PARAMETERS:
-                raise field_problem(name, f"unknown parameter; known are {', '.join(_PARAMETERS)}")
-            if not asked[name].isprintable():
-                raise field_problem(name, "has characters that no such value has")
+    def _query(self, asked: Mapping[str, Any], dimension: str) -> Query:
         site = asked.get("site")
         if site is not None and self._live.current.site_of(site) is None:
             known = ", ".join(one.key for one in self._live.current.site)
@@ -98,12 +92,7 @@ class ReportPages:
             chosen = period(asked.get("period") or "28d", today)
         except BadPeriod as error:
             raise field_problem("period", str(error)) from error
-        more: dict[str, Any] = {}
-        for name, known_values in (("compare", COMPARISONS), ("order", ORDERS)):
-            if name in asked and asked[name] not in known_values:
-                raise field_problem(name, f"takes {', '.join(filter(None, known_values))}")
-            if name in asked:
-                more[name] = asked[name]
+        more = {name: asked[name] for name in ("compare", "order") if name in asked}
         filters = Filters(**{name: asked[name] for name in FILTERS if name in asked})
         try:
             return Query(
@@ -112,7 +101,7 @@ class ReportPages:
                 site,
                 model=_model(asked.get("model") or "last"),
                 filters=filters,
-                rows=_rows(asked.get("rows")),
+                rows=asked.get("rows", DEFAULT_ROWS),
                 **more,
             )
         except ValueError as error:
@@ -122,14 +111,6 @@ class ReportPages:
 
 def _model(text: str) -> Any:
     return text.replace("-", "_")
-
-
-def _rows(text: str | None) -> int:
-    if text is None:
-        return DEFAULT_ROWS
-    if not (text.isascii() and text.isdigit() and 0 < int(text[:9]) <= MOST_ROWS and len(text) <= 9):
-        raise field_problem("rows", f"takes a whole number from 1 to {MOST_ROWS}")
-    return int(text)
 
 
 async def _answer(request: web.Request, report: Report, form: str) -> web.StreamResponse:

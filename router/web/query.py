@@ -22,8 +22,6 @@ def read(query: MultiMapping[str], parameters: Sequence[Parameter]) -> dict[str,
             raise field_problem(name, f"unknown parameter; known are {', '.join(sorted(known))}")
         if name in found:
             raise field_problem(name, "is given more than once")
-        if not text:
-            raise field_problem(name, "is empty: give a value, or leave it out")
         found[name] = _value(known[name], text)
     return found
 
@@ -38,4 +36,6 @@ def _value(parameter: Parameter, text: str) -> Any:
         [first, *_] = error.errors(include_url=False, include_input=False)
         if first["type"] == "literal_error":
             raise field_problem(parameter.name, f"takes {first['ctx']['expected']}") from None
+        if first["type"] == "string_pattern_mismatch":
+            raise field_problem(parameter.name, f"takes {parameter.description}") from None
         raise field_problem(parameter.name, first["msg"]) from None

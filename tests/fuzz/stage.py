@@ -73,6 +73,10 @@ name = "crm"
 kind = "webhook"
 url = "http://127.0.0.1:{nobody}/"
 [[delivery]]
+name = "ads-file"
+kind = "google_ads_csv"
+conversion_name = "Phone call"
+[[delivery]]
 name = "old"
 kind = "webhook"
 url = "http://127.0.0.1:{nobody}/"
