@@ -5,6 +5,8 @@ from pool.leases import LeaseWish, SlotWish
 from pool.past import past_holds
 from pool.service import Pool
 from router.attribution.call import Seen
+from router.cdr.enrich import Enricher, SiteRules
+from router.cdr.outcome import CallFacts
 from router.learning import SiteModels
 from router.store.calls import CallStore
 from router.store.seen import SeenStore, seen_row
@@ -98,3 +100,65 @@ async def test_the_past_of_a_sites_numbers(database: Database, tmp_path) -> None
     assert [hold.shown for hold in past.holds].count(False) == 1
     assert (await past_holds(database, "other", 0, NOW)).holds == []
     assert (await past_holds(database, "shop", NOW - MINUTE, NOW)).holds == []
+
+
+def call_facts(name: str, number: str, at: int) -> CallFacts:
+    """A call of a moment, as the journal tells it."""
+    return CallFacts(
+        linkedid=name,
+        dialed=number,
+        number=number,
+        site="shop",
+        extension=None,
+        caller_number=f"+44770090{name}",
+        caller_name="",
+        started_us=at * 1000,
+        answered_us=None,
+        ended_us=at * 1000,
+        ring_seconds=0.0,
+        talk_seconds=0.0,
+        result="missed",
+        answered_by=None,
+        hung_up_by="caller",
+        legs=(),
+        transfers=(),
+        recording=None,
+        decided_in_ms=1.0,
+        by_router=True,
+        repaired=None,
+    )
+
+
+async def test_calls_are_judged_by_what_earlier_calls_told(database: Database, tmp_path) -> None:
+    """From the call to its record, to the model, and to the next call's confidence."""
+    await shown(database, tmp_path)
+    learning = models(database)
+    pool = Pool(database)
+    enricher = Enricher(
+        "pbx",
+        pool,
+        CallStore(database),
+        rules=lambda site: SiteRules(model=learning.model(site)),
+        e164=lambda digits: digits if digits.startswith("+") else None,
+        site_of=lambda number, record: "shop",
+        now=lambda: NOW,
+    )
+    late = call_facts("0099", "+442079460119", NOW)
+    before = (await enricher.finished(late)).cdr
+    for place in range(2, 12):
+        facts = call_facts(f"00{place:02}", f"+4420794601{place:02}", NOW - 58 * MINUTE + place)
+        finished = await enricher.finished(facts)
+        assert finished.cdr["attribution"].get("visit_id") == f"visit-{place}"
+        row_seen = seen_row("shop", finished.cdr["id"], finished.seen)
+        assert row_seen is not None
+        await CallStore(database).write(batch(finished.row, seen=[row_seen]))
+    done = await learning.learn("shop", NOW)
+    assert (done.calls, done.visits) == (10, 20)
+    after = (await enricher.finished(late)).cdr
+    assert before["candidates"] != after["candidates"]
+    # So many of the site's visits call that this one's holder is likelier to have called.
+    assert share(after, "visit-19") > share(before, "visit-19")
+
+
+def share(cdr, visit: str) -> float:
+    return sum(one["probability"] for one in cdr["candidates"] if one["visit_id"] == visit)
