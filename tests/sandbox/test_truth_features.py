@@ -171,7 +171,7 @@ def two_calls_at_once_on_one_lease(case: Case) -> None:
         check(
             case, records[caller], seen, result="answered", hung_up_by="caller", answered_by=agent, ring=0.2,
             answered_at=seen.answered_at, legs=[Leg(1, agent, "answered", 200, ring=0.2, talk=talk)],
-            caller={"number": caller, "name": None, "region": "JE"},
+            caller={**records[caller]["caller"], "number": caller, "name": None},
         )  # fmt: skip
 
 
