@@ -157,6 +157,34 @@ def test_what_was_said_is_heard_by_those_who_may(
     live.close()
 
 
+def test_a_message_left_is_kept_with_the_recordings(either: Instance, tmp_path: Path) -> None:
+    """Asterisk's own file belongs to its box, where it is renumbered and deleted: the copy is the call's."""
+    router = RouterProcess.beside(either, tmp_path)
+    config = router.folder / "config.toml"
+    text = config.read_text(encoding="utf-8")
+    spool = either.recordings.parent.parent
+    text = text.replace("[recordings]\n", f'[recordings]\nvoicemail = "{spool / "voicemail"}"\n')
+    text = text.replace('record = "mono"\n', 'overflow = "voicemail"\nvoicemail_box = "100"\n')
+    config.write_text(text[: text.rindex("[[site.step]]")], encoding="utf-8")
+    router.import_numbers()
+    router.start()
+    try:
+        api = Api(router, "listener")
+        number = router.visit()["numbers"][0]["number"]
+        with either.agent("agent1", reject=486):
+            either.call(number, caller=CALLER, seconds=9, audio=True)
+        recording = api.recording_when("ready")
+        [call] = api.json("/api/v1/calls")["calls"]
+        assert call["result"] == "voicemail"
+        assert 2 < recording["seconds"] < 8
+        with api.open(recording["url"]) as answer:
+            content = answer.read()
+        assert len(content) == recording["bytes"]
+        assert (either.recordings / f"{call['linkedid']}-voicemail.wav").read_bytes() == content
+    finally:
+        router.end()
+
+
 @pytest.mark.parametrize("witness", ["auto", "on"])
 def test_hold_is_shown_to_who_watches(either: Instance, tmp_path: Path, witness: str) -> None:
     if witness == "on" and either.asterisk == 16:
