@@ -43,7 +43,7 @@ class Post:
         return AuthResult(success=(data.login, data.password) == (b"leaseline", b"hush"))
 
     async def until(self, count: int) -> list[tuple[Envelope, Message]]:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len(self.mails) < count:
                 await asyncio.sleep(0.01)
         return self.mails
@@ -107,6 +107,6 @@ def bell(tmp_path: Any, database: Database, monkeypatch: pytest.MonkeyPatch) -> 
 
 async def settled(wanted: Callable[[], bool]) -> None:
     """Returns once it is as wanted."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not wanted():
             await asyncio.sleep(0.01)

@@ -130,7 +130,7 @@ class Outbox:
         """A delivery once it is in the state, or as `wanted`."""
         found: list[dict[str, Any]] = []
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while True:
                     found = await self.rows(call=call_id, destination=destination)
                     if found and (wanted(found[0]) if callable(wanted) else found[0]["state"] == wanted):

@@ -40,7 +40,7 @@ class FarSide:
 
     async def until(self, count: int) -> list[Received]:
         """What was received, once it is so many."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len(self.received) < count:
                 await asyncio.sleep(0.01)
         return self.received
