@@ -118,6 +118,12 @@ class Wording:
         """`0.256` as `26 %` or what the language writes."""
         return "–" if share is None else self.text("format.percent", n=self.number(share * 100, digits))
 
+    def sure(self, share: float | None) -> str:
+        """A probability: what is not quite certain is never written as if it were."""
+        if share is not None and 0.995 <= share < 1:
+            return f">{self.percent(0.99)}"
+        return self.percent(share)
+
     def duration(self, seconds: float | None) -> str:
         """`4:05` or `1:04:05`: minutes and seconds."""
         if seconds is None:

@@ -21,6 +21,8 @@ from router.web.problems import Problem
 FILTERS: Final = tuple(Filters.__dataclass_fields__)
 NARROWING: Final = ("site", *FILTERS)
 ROWS: Final = 100
+OF_THE_VISIT: Final = frozenset({"region", "device", "page_called_from"})
+"""As sure as the visit is; an agent or an hour is certain, whoever called."""
 NEXT: Final[Mapping[str, str]] = {
     "channel": "source",
     "source": "campaign",
@@ -66,6 +68,7 @@ async def _values(asked: Asked, dimension: Dimension) -> dict[str, Any]:
         "before": report.total.before,
         "notes": [_note(words, note) for note in report.notes],
         "with_visits": report.total.measures.visits is not None and dimension.of_visits,
+        "with_interval": dimension.credited or dimension.name in OF_THE_VISIT,
         "with_costs": bool(report.total.measures.costs),
         "chart": _chart(words, days),
         "narrowed": [
@@ -112,7 +115,8 @@ def _value(asked: Asked, name: str) -> str:
 def label(words: Wording, asked: Asked, dimension: str, key: str | None) -> str:
     """A dimension's value as people read it."""
     if not key:
-        return words.text("calls.unknown" if key is None else "report.not_set")
+        unset = "report.nobody" if dimension == "agent" else "report.not_set"
+        return words.text("calls.unknown" if key is None else unset)
     if dimension in {"weekday", "device", "result", "match"}:
         return words.name(dimension, key)
     if dimension == "site":

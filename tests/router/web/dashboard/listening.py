@@ -20,7 +20,7 @@ from router.users.passwords import hashed
 from router.users.roles import Role
 from router.web.admin import Parts, Readiness, admin_app
 from tests.router.recordings.sounds import tone
-from tests.router.web.dashboard.traffic import DAY, NUMBERS, Traffic, configuration
+from tests.router.web.dashboard.traffic import DAY, Traffic, configuration
 
 PASSWORD = "correct horse battery"
 _HASHED = hashed(PASSWORD)
@@ -47,7 +47,13 @@ class Listening:
 
 @asynccontextmanager
 async def listening(
-    folder: Path, *, days: int = 0, visits_per_day: int = 60, port: int | None = None, **http: object
+    folder: Path,
+    *,
+    days: int = 0,
+    visits_per_day: int = 60,
+    port: int | None = None,
+    ami_ready: bool = False,
+    **http: object,
 ) -> AsyncIterator[Listening]:
     """Serves while entered; `days` of traffic come first, up to the present minute."""
     recordings = folder / "recordings"
@@ -76,12 +82,12 @@ async def listening(
     await traffic.numbers(folder, at - (days + 1) * DAY)
     await traffic.days(at, days, visits_per_day)
     tone(recordings / "a.wav", 12.0)
-    recorded = await traffic.call(at - 60_000, NUMBERS[0], result="answered", recording=RECORDING)
+    recorded = await traffic.recorded(at - 600_000, RECORDING)
     live = LiveConfig(folder / "config.toml", configuration(recordings, **http))
     checks = {
         "store": lambda: Readiness(True, "sqlite"),
         "journal": lambda: Readiness(True, "following, 0.0 s late"),
-        "ami": lambda: Readiness(False, "connection refused"),
+        "ami": lambda: Readiness(ami_ready, "connected" if ami_ready else "connection refused"),
     }
     application = admin_app(checks, [list], Parts(live, database, pool, view))
     server = TestServer(application, port=port)

@@ -120,6 +120,7 @@ def test_numbers_times_and_durations_by_language() -> None:
     russian = Wording("ru", ZoneInfo("Europe/Moscow"))
     assert (english.number(1234567.5), russian.number(1234567.5)) == ("1,234,567.5", "1\u00a0234\u00a0567,5")
     assert (english.percent(0.256), russian.percent(0.256, 1)) == ("26%", "25,6\u00a0%")
+    assert [english.sure(share) for share in (0.5, 0.994, 0.9997, 1.0)] == ["50%", "99%", ">99%", "100%"]
     at = "2026-07-22T21:05:09.123Z"
     assert english.when(at) == "22 Jul 2026, 22:05"
     assert russian.when(at) == "23 июл. 2026, 00:05"

@@ -17,7 +17,7 @@ from pool.service import Pool
 from router.attribution.visit import Attribution
 from router.cdr.enrich import Enricher, SiteRules
 from router.cdr.legs import Leg
-from router.cdr.outcome import CallFacts
+from router.cdr.outcome import CallFacts, Recording
 from router.config.model import Config
 from router.store.calls import CallBatch, CallStore, JournalMark
 from router.store.visits import Arrival, VisitStore
@@ -59,6 +59,7 @@ def configuration(folder: Path, **http: object) -> Config:
     return Config.model_validate(
         {
             "http": http,
+            "storage": {"url": f"sqlite:///{folder.parent}/leaseline.db"},
             "recordings": {"folder": str(folder)},
             "journal": {"path": str(folder / "journal.csv")},
             "cdr": {"path": str(folder / "cdr.ndjson")},
@@ -184,6 +185,45 @@ class Traffic:
             SITE, new_id(at), new_id(at), [SlotWish("main", "london", channel)], freeze_seconds=900
         )
         return await self.pool.lease(wish, at, attach=[self._visits.attachment(story)])
+
+    async def recorded(self, at: int, recording: Recording) -> str:
+        """A recorded call from a page, by a visitor who came back from an advertisement; gives its id."""
+        pages = ("/?utm_source=google&utm_medium=cpc", "/boilers", "/prices", "/contact")
+        attribution = Attribution(
+            "google",
+            "cpc",
+            "boilers",
+            "boiler repair",
+            "",
+            "https://www.google.com/",
+            f"https://kestrel.example{pages[0]}",
+            {"gclid": "Cj0KCQ"},
+        )
+        lease = await self.lease(at, attribution, "Google Ads")
+        number = lease.slots[0].number or MAIN
+        await self.pool.seen(lease.lease_id, at + 2_000, shown=True)
+        for place, page in enumerate(pages[1:], 1):
+            url = f"https://kestrel.example{page}"
+            await self._visits.add_page_view(lease.visit_id, at + place * 40_000, url, "Kestrel Plumbing")
+        await self.pool.seen(lease.lease_id, at + 150_000, tel_click=True)
+        legs = (
+            Leg(1, "PJSIP/reception", "missed", 480, 19, 14.0, 0.0),
+            Leg(2, "PJSIP/mary", "answered", 200, 16, 6.2, 184.0),
+        )
+        return await self.call(
+            at + 155_000,
+            number,
+            result="answered",
+            recording=recording,
+            caller_name="A. Reed",
+            caller_number="+447700900871",
+            answered_by="PJSIP/mary",
+            legs=legs,
+            ring_seconds=20.2,
+            talk_seconds=184.0,
+            answered_us=(at + 175_200) * 1000,
+            ended_us=(at + 359_200) * 1000,
+        )
 
     async def call(self, at: int, number: str, **facts: Any) -> str:
         """One finished call; gives its id. `facts`: fields of `CallFacts` that are not to be drawn."""
