@@ -15,6 +15,7 @@ from dialplan.render import DIALPLAN_VERSION
 from pool.instants import now
 from router.cli.session import configuration, missing_secrets, store
 from router.config import Config
+from router.geoip import open_lookup
 from router.recordings.encoders import WANTED, find_encoder
 
 LEAST_FREE_BYTES = 256 * 1024 * 1024
@@ -67,6 +68,8 @@ async def findings(config: Config) -> AsyncIterator[Finding]:
     # Recordings are repaired, merged, converted and deleted there.
     yield _writable("recordings", config.recordings.folder)
     yield _encoder(config)
+    if config.geoip.database is not None:
+        yield _geoip(config.geoip.database)
     for folder in (config.journal.path.parent, config.cdr.path.parent):
         yield _disk("disk", folder, LEAST_FREE_BYTES)
     least = config.recordings.least_free_megabytes * 1024 * 1024
@@ -226,6 +229,14 @@ def _encoder(config: Config) -> Finding:
         text = f'format = "{wanted}" needs {WANTED[wanted]}: until then they stay WAV'
         return Finding("recordings", False, text)
     return Finding("recordings", True, f"converted to {wanted} by {found.encode[0]}")
+
+
+def _geoip(path: Path) -> Finding:
+    try:
+        opened = open_lookup(path)
+    except Exception as error:  # a damaged file may make the reader raise anything
+        return Finding("GeoIP", False, f"{path}: {error}; visits carry no region")
+    return Finding("GeoIP", True, f"{path}: {opened.database_type}")
 
 
 def _disk(part: str, folder: Path, least_bytes: int) -> Finding:

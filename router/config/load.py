@@ -56,6 +56,9 @@ def _anchored(config: Config, folder: Path) -> Config:
         update={
             "storage": config.storage.model_copy(update={"url": url}),
             "journal": config.journal.model_copy(update={"path": folder / config.journal.path}),
+            "geoip": config.geoip.model_copy(
+                update={"database": folder / config.geoip.database if config.geoip.database else None}
+            ),
             "cdr": config.cdr.model_copy(update={"path": folder / config.cdr.path}),
             "delivery": tuple(
                 destination.model_copy(update={"template": str(folder / destination.template)})

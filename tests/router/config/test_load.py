@@ -179,3 +179,15 @@ def test_click_ids_of_a_site(tmp_path: Path) -> None:
         path.write_text(f"{SITE}click_ids = {wrong}\n", encoding="utf-8")
         with pytest.raises(ConfigError, match=r"click_ids|parameter"):
             load_config(path)
+
+
+def test_a_geoip_file_counts_from_the_configurations_folder(tmp_path: Path) -> None:
+    path = tmp_path / "c.toml"
+    for written, found in (
+        ("city.mmdb", tmp_path / "city.mmdb"),
+        ("/data/city.mmdb", Path("/data/city.mmdb")),
+    ):
+        path.write_text(f'[geoip]\ndatabase = "{written}"\n', encoding="utf-8")
+        assert load_config(path).geoip.database == found
+    path.write_text("", encoding="utf-8")
+    assert load_config(path).geoip.database is None
