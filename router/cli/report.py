@@ -10,13 +10,15 @@ import click
 
 from pool.instants import now
 from router.attribution.journey import MODELS
-from router.cli.output import print_rows
+from router.cli.output import format_option, print_rows
 from router.cli.session import configuration, run, store
 from router.reports import DIMENSIONS, Filters, Query, Report, Reports, period
 from router.reports.answer import columns_of, entry_of, flat_rows, head_of
 from router.reports.names import NAMES
 from router.reports.parquet import NoPyArrow, write_parquet
 from router.reports.periods import PERIODS, BadPeriod, today_in
+from router.reports.pool import COLUMNS as POOL_COLUMNS
+from router.reports.pool import PoolAnswer, pool_report
 from router.reports.query import COMPARISONS, DEFAULT_ROWS, MOST_ROWS, ORDERS
 from router.reports.rebuild import Difference, Rebuild
 
@@ -151,6 +153,32 @@ def _short(row: Any) -> dict[str, Any]:
     flat = row.measures.flat()
     shown = {name: round(value, 3) if isinstance(value, float) else value for name, value in flat.items()}
     return {**shown, "calls_before": row.before.calls if row.before else None}
+
+
+@report.command("pool")
+@click.option(
+    "--period", "wanted", default="yesterday", show_default=True, help=", ".join(PERIODS) + ", or dates."
+)
+@click.option("--site", help="Only this site.")
+@click.option("--pool", "name", help="Only this pool.")
+@format_option
+@click.pass_obj
+def pool_command(path: Path, wanted: str, site: str | None, name: str | None, output_format: str) -> None:
+    """What visits were served hour by hour, and how many found no number of their own."""
+    config = configuration(path)
+
+    async def work() -> PoolAnswer:
+        async with store(config) as (database, _):
+            zone = Reports(database, lambda: config).zone_of(site)
+            return await pool_report(
+                database, period(wanted, today_in(zone, now())), zone, site=site, pool=name
+            )
+
+    try:
+        found = run(work())
+    except BadPeriod as error:
+        raise click.BadParameter(str(error), param_hint="--period") from error
+    print_rows([*found["hours"], found["total"]], POOL_COLUMNS, output_format)
 
 
 @report.command()

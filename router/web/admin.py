@@ -119,6 +119,7 @@ def admin_app(checks: Mapping[str, Check], figures: Sequence[Figures], parts: Pa
     router.add_get("/api/v1/live", live.watch, allow_head=False)
     router.add_get("/api/v1/pools", Pools(parts.pool).status)
     reports = ReportPages(parts.live, parts.database)
+    router.add_get("/api/v1/reports/pool", reports.pool)
     router.add_get("/api/v1/reports/{dimension}", reports.report)
     router.add_get("/api/v1/visitors/{id}", Visitors(parts.live, parts.database).journey)
     application.on_shutdown.append(live.close)

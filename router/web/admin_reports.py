@@ -10,15 +10,16 @@ from pydantic import Field
 from pool.database import Database
 from pool.instants import now
 from router.config.live import LiveConfig
-from router.reports import DIMENSIONS, Filters, Query, Report, Reports, period
+from router.reports import DIMENSIONS, Filters, Period, Query, Report, Reports, period
 from router.reports.answer import ReportAnswer, columns_of, entry_of, flat_rows, head_of
 from router.reports.measures import COLUMNS
 from router.reports.names import NAMES
 from router.reports.periods import PERIODS, BadPeriod, today_in
+from router.reports.pool import PoolAnswer, pool_report
 from router.reports.query import DEFAULT_ROWS, MOST_ROWS
 from router.schema import Value, Word, whole
 from router.spreadsheet import csv_lines
-from router.web.openapi.operation import Answer, Parameter, Text, described
+from router.web.openapi.operation import JSON, Answer, Parameter, Text, described
 from router.web.problems import Problem, field_problem
 from router.web.query import read
 
@@ -46,6 +47,8 @@ _QUERY: Final = (
     ),
 )
 
+_POOL_QUERY: Final = (*_QUERY[:2], Parameter("pool", Word, "Only this pool."))
+
 
 class ReportPages:
     """The handler."""
@@ -53,6 +56,7 @@ class ReportPages:
     def __init__(self, live: LiveConfig, database: Database) -> None:
         self._reports = Reports(database, lambda: live.current)
         self._live = live
+        self._database = database
 
     @described(
         "reports",
@@ -82,16 +86,33 @@ class ReportPages:
         query, form = self._query(asked, dimension), asked.get("format") or "json"
         return await _answer(request, await self._reports.make(query), form)
 
-    def _query(self, asked: Mapping[str, Any], dimension: str) -> Query:
+    @described(
+        "reports",
+        query=_POOL_QUERY,
+        answers={200: JSON(PoolAnswer)},
+        problems={400: ["invalid-request"]},
+    )
+    async def pool(self, request: web.Request) -> web.Response:
+        """What visits were served, hour by hour, and how many found no number of their own."""
+        asked = read(request.query, _POOL_QUERY)
+        site, chosen = self._site_and_period(asked)
+        zone = self._reports.zone_of(site)
+        found = await pool_report(self._database, chosen, zone, site=site, pool=asked.get("pool"))
+        return web.json_response(found)
+
+    def _site_and_period(self, asked: Mapping[str, Any]) -> tuple[str | None, Period]:
         site = asked.get("site")
         if site is not None and self._live.current.site_of(site) is None:
             known = ", ".join(one.key for one in self._live.current.site)
             raise field_problem("site", f"no site has this key; there are {known or 'none'}")
         try:
             today = today_in(self._reports.zone_of(site), now())
-            chosen = period(asked.get("period") or "28d", today)
+            return site, period(asked.get("period") or "28d", today)
         except BadPeriod as error:
             raise field_problem("period", str(error)) from error
+
+    def _query(self, asked: Mapping[str, Any], dimension: str) -> Query:
+        site, chosen = self._site_and_period(asked)
         more = {name: asked[name] for name in ("compare", "order") if name in asked}
         filters = Filters(**{name: asked[name] for name in FILTERS if name in asked})
         try:

@@ -3,11 +3,13 @@
 import csv
 import io
 import json
+from datetime import date, timedelta
 
 from pydantic import TypeAdapter
 
-from pool.instants import now
+from pool.instants import HOUR, now
 from router.reports.answer import ReportAnswer
+from router.reports.pool import PoolAnswer
 from tests.router.web.admin.conftest import Admin
 
 
@@ -74,3 +76,23 @@ async def test_what_is_asked_wrongly_is_named(admin: Admin) -> None:
         assert (await answer.json())["errors"][0]["field"] == field
     assert (await admin.get("/api/v1/reports/lunch")).status == 404
     assert (await admin.get("/api/v1/reports/channels", role=None)).status == 401
+
+
+async def test_the_pool_by_the_hour(admin: Admin) -> None:
+    at = now() - now() % HOUR
+    async with admin.database.write() as transaction:
+        for hour, rung, slots in ((0, "base", 6), (0, "main", 2), (0, "static", 9), (1, "site", 3)):
+            await transaction.statement(
+                "INSERT INTO served (hour_at, site, pool, rung, shard, slots)"  # noqa: S608
+                f" VALUES ({at - hour * HOUR}, 'shop', 'default', '{rung}', 0, {slots})"
+            )
+    today = date.today()  # noqa: DTZ011
+    found = await admin.json(f"/api/v1/reports/pool?period={today - timedelta(days=1)}..{today}")
+    TypeAdapter(PoolAnswer).validate_python(found)
+    assert [(one["wanted"], one["fallen"], one["blocking"]) for one in found["hours"]] == [
+        (3, 0, 0.0),
+        (8, 2, 0.25),
+    ]
+    assert (found["total"]["wanted"], found["busiest"]["base"]) == (11, 6)
+    other = await admin.json("/api/v1/reports/pool?period=today&pool=none")
+    assert (other["total"]["blocking"], other["busiest"], other["hours"]) == (None, None, [])
