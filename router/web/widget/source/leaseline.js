@@ -73,7 +73,6 @@ guarded(() => {
     const asked = url || loc.href;
     const ids = facts();
     told = JSON.stringify(ids);
-    url = "";
     const given = await post(
       "",
       Object.assign(ids, {
@@ -91,6 +90,8 @@ guarded(() => {
     );
     const id = given.lease_id;
     if (given.status != 200) throw given.status;
+    // The page that the visitor came to is told until it was heard.
+    url = "";
     if (!started) return id && left(id);
     busy = false;
     if (!id) return over();
