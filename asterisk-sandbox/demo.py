@@ -28,6 +28,7 @@ SANDBOX = HERE / "sandbox"
 LEASELINE = ROOT / ".venv" / "bin" / "leaseline"
 HOST = "127.0.0.1"
 CALLER = "+447700900123"
+USER = "demo"
 # A range that Ofcom reserves for drama: no call in the demo can ever reach a real person.
 NUMBERS = [f"+4420794601{digits:02d}" for digits in range(20)]
 CAMPAIGN = "utm_source=google&utm_medium=cpc&utm_campaign=boilers"
@@ -88,6 +89,7 @@ class Demo:
             "LEASELINE_CONFIG": str(self.folder / "config.toml"),
         }
         self.origin = f"http://{HOST}:{self.public}"
+        self.password = secrets.token_urlsafe(9)
 
     @property
     def settings(self) -> str:
@@ -111,6 +113,11 @@ class Demo:
         self._run(
             [str(LEASELINE), "numbers", "import", str(self.folder / "numbers.csv")], "import the numbers"
         )
+        password = self.folder / "password"
+        password.touch(mode=0o600)
+        password.write_text(f"{self.password}\n", encoding="utf-8")
+        adding = ["user", "add", USER, "--role", "admin", "--password-file", str(password)]
+        self._run([str(LEASELINE), *adding], "add a user")
 
     def _config(self) -> str:
         return f"""\
@@ -297,7 +304,7 @@ def run(demo: Demo, once: bool) -> None:
         if once:
             return
         say(f"demo page:  {demo.origin}/demo?{CAMPAIGN}")
-        say(f"admin:      http://{HOST}:{demo.admin}/")
+        say(f"dashboard:  http://{HOST}:{demo.admin}/ (user {USER}, password {demo.password})")
         say(f"CDRs:       tail -F {demo.folder / 'cdr.ndjson'}")
         say(f"call it:    {demo.settings}asterisk-sandbox/sandbox call {number} --from {CALLER}")
         say("Ctrl-C ends everything")
