@@ -63,7 +63,7 @@ class Model:
     later_share: float = 0.12
     """How many of the callers kept the number and call later."""
     later: DialDelay = DialDelay(6 * 3600.0, 1.8)
-    fade_seconds: float = 240.0
+    fade_seconds: float = 900.0
     """After leaving, the readiness to call of those on the page is halved in this time."""
     stages: tuple[float, ...] = (1.0,) * STAGES
     """By how much the readiness to call soon is corrected: in the stages of `HERE_STAGES`, `GONE_STAGES`."""

@@ -25,7 +25,7 @@ from router.attribution.exposure import HOUR, Exposure
 ROUNDS: Final = 40
 BUSY_WEIGHT: Final = 1.0
 VISITS_WEIGHT: Final = 1.0
-STAGE_WEIGHT: Final = 1.0
+STAGE_WEIGHT: Final = 0.7
 LATER_WEIGHT: Final = 2.0
 LATER_STAGE_WEIGHT: Final = 300.0
 CLICK_WEIGHT: Final = 6.0

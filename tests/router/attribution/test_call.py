@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from router.attribution.call import LEAST_LISTED, MOST_CANDIDATES, Guess, Question, Tie, Verdict, attribute
@@ -182,6 +182,7 @@ ties = st.none() | st.builds(
 )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(st.lists(holdings, max_size=8), ties, st.sampled_from(["dynamic", "extension", None]), st.floats(0, 1))
 def test_probabilities_add_up_and_the_chosen_is_the_best(held, tie, kind, below):
     verdict = ask(*held, kind=kind, extension="1", tie=tie, below=below)
@@ -194,6 +195,7 @@ def test_probabilities_add_up_and_the_chosen_is_the_best(held, tie, kind, below)
         assert verdict.match == verdict.chosen.match
 
 
+@settings(deadline=None)
 @given(st.lists(holdings, min_size=1, max_size=6), st.randoms())
 def test_the_order_of_the_holdings_does_not_matter(held, random):
     shuffled = list(held)
