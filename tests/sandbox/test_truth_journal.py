@@ -74,25 +74,25 @@ def test_the_second_witness_fills_what_a_full_disk_lost(sandbox: Instance, tmp_p
 
 
 @pytest.fixture
-def without_ami(sandbox: Instance, tmp_path: Path) -> Iterator[RouterProcess]:
+def without_ami(either: Instance, tmp_path: Path) -> Iterator[RouterProcess]:
     """A router that finds nobody at the AMI's port, beside a journal of this test alone."""
-    forget_journal(sandbox)
+    forget_journal(either)
     router = RouterProcess(
         tmp_path,
-        agi_port=sandbox.agi_port,
+        agi_port=either.agi_port,
         ami_port=free_port(),
-        journal=sandbox.journal_path,
-        recordings=sandbox.recordings,
+        journal=either.journal_path,
+        recordings=either.recordings,
         environment={
-            "LEASELINE_AMI_SECRET": sandbox.ami_secret,
-            "LEASELINE_AMI_DB_SECRET": sandbox.astdb_secret,
+            "LEASELINE_AMI_SECRET": either.ami_secret,
+            "LEASELINE_AMI_DB_SECRET": either.astdb_secret,
         },
     )
     router.import_numbers()
     router.start()
     yield router
     router.end()
-    forget_journal(sandbox)
+    forget_journal(either)
 
 
 def forget_journal(sandbox: Instance) -> None:
@@ -101,32 +101,32 @@ def forget_journal(sandbox: Instance) -> None:
         file.unlink()
 
 
-def test_without_the_ami_the_journal_suffices(sandbox: Instance, without_ami: RouterProcess) -> None:
+def test_without_the_ami_the_journal_suffices(either: Instance, without_ami: RouterProcess) -> None:
     number = without_ami.visit()["numbers"][0]["number"]
-    with sandbox.agent("agent1", answer_after=0.2):
-        seen = sandbox.call(number, caller=CALLER, seconds=1.0)
+    with either.agent("agent1", answer_after=0.2):
+        seen = either.call(number, caller=CALLER, seconds=1.0)
     [record] = without_ami.wait_for_cdrs(1)
     assert (record["result"], record["match"], record["repaired"]) == ("answered", "live", None)
     assert record["talk_seconds"] == pytest.approx((seen.ended_at - seen.answered_at) / 1000, abs=0.3)
     assert "not connected" in without_ami.get("/readyz").decode()
 
 
-def test_a_line_that_a_crash_cut_costs_no_call(sandbox: Instance, without_ami: RouterProcess) -> None:
+def test_a_line_that_a_crash_cut_costs_no_call(either: Instance, without_ami: RouterProcess) -> None:
     """Asterisk dies in mid-line; what it writes after its restart is glued to the half line."""
     first, second = (without_ami.visit()["numbers"][0]["number"] for _ in range(2))
     try:
-        with sandbox.agent("agent1", answer_after=0.1):
-            run = sandbox.peers.call(first, caller=CALLER, seconds=30)
-            sandbox.wait_for_journal(lambda lines: any(line["eventtype"] == "BRIDGE_ENTER" for line in lines))
-            sandbox.kill_asterisk()
+        with either.agent("agent1", answer_after=0.1):
+            run = either.peers.call(first, caller=CALLER, seconds=30)
+            either.wait_for_journal(lambda lines: any(line["eventtype"] == "BRIDGE_ENTER" for line in lines))
+            either.kill_asterisk()
             run.stop()
-        with sandbox.journal_path.open("ab") as journal:
+        with either.journal_path.open("ab") as journal:
             journal.write(b'"1795358861.957063","HANGUP","179535')
     finally:
-        sandbox.restart()
-    with sandbox.agent("agent1", answer_after=0.1):
-        assert sandbox.call(second, caller="+447700900124", seconds=0.5).status == 200
-        assert sandbox.call(second, caller="+447700900125", seconds=0.5).status == 200
+        either.restart()
+    with either.agent("agent1", answer_after=0.1):
+        assert either.call(second, caller="+447700900124", seconds=0.5).status == 200
+        assert either.call(second, caller="+447700900125", seconds=0.5).status == 200
     records = {record["caller"]["number"][-3:]: record for record in without_ami.wait_for_cdrs(3, 30)}
     assert (records["123"]["result"], records["123"]["repaired"]) == ("answered", "switch-restarted")
     # The cut swallowed this call's first line: known by the others, and said so.
