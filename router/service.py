@@ -4,6 +4,7 @@ import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
+from functools import partial
 
 import structlog
 from prometheus_client.core import Metric
@@ -61,7 +62,7 @@ class Service:
         self._role = role
         self._database = database
         self._pool = Pool(database, rest_seconds=config.pool.rest_seconds, idle_days=config.pool.idle_days)
-        self._migrated = False
+        self._migrated = asyncio.Event()
         self._routed = RouteCounts()
         asked = (lambda: live.current, self._pool.number, RoutingStore(database), self._routed)
         self._fastagi = FastAgiServer(
@@ -144,15 +145,17 @@ class Service:
         http = self._live.current.http
         yield "store", self._keep_schema
         if self._calls is not None:
-            yield from self._calls.services()
+            for name, service in self._calls.services():
+                yield name, partial(self._once_migrated, service)
         yield from self._deliveries.services()
         yield from self._alerts.services()
         yield from self._watch.services()
         if self._pool_watch is not None:
             yield from self._pool_watch.services()
-            yield from VisitDays(self._database, lambda: self._live.current, now=now).services()
+            days = VisitDays(self._database, lambda: self._live.current, now=now)
+            yield "visit-days", partial(self._once_migrated, days.run)
             yield "geoip", self._geoip.run
-            yield "privacy", self._forgetting.run
+            yield "privacy", partial(self._once_migrated, self._forgetting.run)
         if self._public is not None:
             public = self._public.application()
             yield "public", lambda: listen("public", public, http.public_host, http.public_port)
@@ -161,11 +164,16 @@ class Service:
         admin = admin_app(self._checks(), self._figures(), parts)
         yield "admin", lambda: listen("admin", admin, http.admin_host, http.admin_port)
 
+    async def _once_migrated(self, service: Callable[[], Awaitable[None]]) -> None:
+        """At a first start there are no tables to look at for a moment."""
+        await self._migrated.wait()
+        await service()
+
     async def _keep_schema(self) -> None:
         """Bring the schema up to date, then look after the store: its health is known without a request."""
         await self._pool.open()
         await self._database.migrate("router", MIGRATIONS)
-        self._migrated = True
+        self._migrated.set()
         log.info("store.ready", dialect=self._database.dialect)
         while True:
             await asyncio.sleep(STORE_LOOK_SECONDS)
@@ -181,7 +189,7 @@ class Service:
         return checks
 
     def _store_ready(self) -> Readiness:
-        if not self._migrated or not self._database.healthy:
+        if not self._migrated.is_set() or not self._database.healthy:
             return Readiness(False, self._database.last_error or "its schema is not up to date yet")
         return Readiness(True, self._database.dialect)
 

@@ -60,7 +60,7 @@ class AlertWatch:
     async def run(self) -> None:
         """Looks until cancelled."""
         loop = asyncio.get_running_loop()
-        shown_at = 0.0
+        shown_at = loop.time() + SHOWN_SECONDS  # at a first start there is no table yet
         while True:
             self.look_at_store()
             self.look_at_journal()

@@ -5,7 +5,7 @@ transaction. Every process of the web role may do so; whoever is first counts a 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -37,10 +37,6 @@ class VisitDays:
         self._queries = database.queries(QUERIES)
         self._config = config
         self._now = now
-
-    def services(self) -> Iterator[tuple[str, Callable[[], Awaitable[None]]]]:
-        """What runs for as long as the process does."""
-        yield "visit-days", self.run
 
     async def run(self) -> None:
         """Counts for ever; a store that is gone is waited for."""

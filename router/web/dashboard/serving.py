@@ -1,5 +1,6 @@
 """What every page goes through: who asks, whether they may, forms that are really ours, headers, errors."""
 
+import asyncio
 import secrets
 from collections.abc import Mapping
 from typing import Any, Final
@@ -77,7 +78,8 @@ class Dashboard:
                 raise Problem(403, "not-allowed", user.role)
             asked = self._asked(request, user)
             values = {**self._frame(asked, page), **await page.show(asked)}
-            return look.rendered(request, page.template, asked.words, values)
+            # A long page takes tens of milliseconds, and calls are answered on this loop.
+            return await asyncio.to_thread(look.rendered, request, page.template, asked.words, values)
 
         return show
 
