@@ -125,7 +125,8 @@ def retry(path: Path, /, destination: str, calls: tuple[str, ...], state: State 
         done = [await known.retry(call, destination, now()) for call in calls]
         for call, again in zip(calls, done, strict=True):
             if not again:
-                click.echo(f"{terminal_text(call)}: there is no such delivery, or it is being sent", err=True)
+                why = "there is no such delivery, it is being sent, or its call was erased"
+                click.echo(f"{terminal_text(call)}: {why}", err=True)
         return sum(done)
 
     count = _do(path, act)

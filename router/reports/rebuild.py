@@ -174,7 +174,7 @@ def _moved(call: Mapping[str, Any], stored: Row) -> dict[str, Any] | None:
     """What is to be changed in a credit that is there: its day, if the site's time zone is another now."""
     zone = call["zone"] or UTC
     day, hour = local_day_and_hour(call["started_at"], zone)
-    before = None
+    before = stored["before_day"]  # of an erased caller nothing else tells it any more
     if call["caller"] is not None and call["site"]:
         at = call["before_at"]
         before = NO_CALL_BEFORE if at is None else local_day_and_hour(at, zone)[0]

@@ -19,6 +19,9 @@ State = Literal["due", "sending", "accepted", "sent", "skipped", "refused", "unc
 STATES: Final[tuple[State, ...]] = (
     "due", "sending", "accepted", "sent", "skipped", "refused", "unclear", "dead",
 )  # fmt: skip
+ERASED: Final = "erased"
+MAY_HAVE_ARRIVED: Final = "erased; it may have arrived"
+"""Why a delivery of an erased call is at rest: such a one is never sent again."""
 FEED_PAGE: Final = 500
 LONGEST_WAIT_MS: Final = 2 * DAY
 """Nothing is ever put off for longer: what seems to be was written before the clock was set back."""
@@ -232,11 +235,18 @@ class DeliveryStore:
             await transaction.many(self._queries.fetched, rows)
 
     async def retry(self, call_id: str, destination: str, at: int) -> bool:
-        """Makes one due again, whatever became of it; False: there is none, or it is being sent."""
+        """Makes one due again, whatever became of it; False: there is none, it is being sent, or its call was
+        erased.
+        """
         async with self._database.write() as transaction:
             return bool(
                 await transaction.fetch(
-                    self._queries.retry_delivery, call_id=call_id, destination=destination, at=at
+                    self._queries.retry_delivery,
+                    call_id=call_id,
+                    destination=destination,
+                    at=at,
+                    erased=ERASED,
+                    may_have_arrived=MAY_HAVE_ARRIVED,
                 )
             )
 

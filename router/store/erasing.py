@@ -1,4 +1,7 @@
-"""Erases one person: visits, visitor, ties and the personal part of stored calls; counts stay as they are."""
+"""Erases one person: visits, visitor, ties and the personal part of stored calls; counts stay as they are.
+
+What reports count by (call_credit) and what a site's model learns from (call_seen) names nobody: both stay.
+"""
 
 import json
 from collections.abc import Collection, Iterable, Sequence
@@ -11,6 +14,7 @@ from pool.database import Database, Row, Transaction
 from pool.instants import Instant
 from pool.service import Pool
 from router.cdr.blanking import without_person, without_visitors
+from router.store.deliveries import ERASED, MAY_HAVE_ARRIVED
 
 QUERIES: Final = Path(__file__).parent / "sql" / "forgetting"
 CHUNK: Final = 50
@@ -123,6 +127,14 @@ class ErasingStore:
             queries = self._queries
             rows = await transaction.fetch(queries.records_to_blank, call_ids=_json(calls))
             await transaction.many(queries.blank_call, [_blanked(row, visitors, whole=whole) for row in rows])
+            if whole:
+                await transaction.run(
+                    queries.settle_deliveries,
+                    call_ids=_json(calls),
+                    at=at,
+                    erased=ERASED,
+                    may_have_arrived=MAY_HAVE_ARRIVED,
+                )
             await transaction.many(
                 queries.add_erased_call,
                 [

@@ -132,14 +132,15 @@ class DeliveryPages:
     async def retry(self, request: web.Request) -> web.Response:
         """Makes one due again.
 
-        Whatever became of it, but not while it is being sent. For the role admin.
+        Whatever became of it, but not while it is being sent, nor when its call was erased. For
+        the role admin.
         """
         only_admins()
         call_id, destination = request.match_info["call"], request.match_info["destination"]
         if destination not in {table.name for table in self._live.current.delivery}:
             raise Problem(404, "unknown-destination", "no [[delivery]] has this name")
         if not call_id.isalnum() or not await self._store.retry(call_id, destination, now()):
-            detail = "there is no such delivery, or it is being sent just now"
+            detail = "there is no such delivery, it is being sent just now, or its call was erased"
             raise Problem(404, "unknown-delivery", detail)
         log.info("delivery.retried", call_id=call_id, destination=destination, by=caller_now().name)
         (found, *_), _cursor = await self._store.page(DeliveryFilter(call=call_id, destination=destination))

@@ -1,6 +1,7 @@
 """One person erased from everything that is stored, on both databases."""
 
 import json
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,11 @@ from pool.service import Pool
 from router.config.live import LiveConfig
 from router.config.model import Config
 from router.erasing import Erasing
-from router.store.calls import CallFilter, CallStore
+from router.reports import Query, Reports
+from router.reports.periods import Period
+from router.reports.rebuild import Rebuild
+from router.store.calls import CallFilter, CallStore, SeenRow
+from router.store.deliveries import ERASED, MAY_HAVE_ARRIVED, DeliveryFilter, DeliveryStore, Finished
 from router.store.erasing import Erased, ErasingStore
 from router.store.journeys import JourneyStore
 from router.store.recordings import Recording, RecordingStore
@@ -102,6 +107,100 @@ async def test_a_caller_is_erased_with_the_visitors_behind_the_calls(database: D
     assert [json.loads(text)["caller"]["number"] for text in records].count("+442079460888") == 1
     assert await store.of_caller(PERSONAL["number"], None) == ([], [])
     assert await VisitStore(database).visitor("shop", OTHER) is not None
+
+
+COUNTING = ("call_credit", "call_by_source", "call_by_value", "call_seen")
+STATES = ("due", "retried", "sending", "sent", "accepted", "dead", "unclear")
+
+
+async def test_deliveries_of_an_erased_call_are_not_sent_and_quote_nothing(
+    database: Database, pool: Pool
+) -> None:
+    deliveries = DeliveryStore(database)
+    mine, theirs = call(1, ME), call(2, OTHER, "+442079460888")
+    await CallStore(database).write(batch(mine, theirs, told=STATES))
+    quoted = f"200 you sent {PERSONAL['number']}"
+    for name in STATES[1:]:
+        claimed = await deliveries.claim(name, "run", AT, 10)
+        assert len(claimed) == 2
+        if name != "sending":
+            state: Any = "due" if name == "retried" else name
+            upload = "job-1" if name == "accepted" else None
+            done = [Finished(one.call_id, state, 1, AT, AT, quoted, quoted, upload) for one in claimed]
+            await deliveries.finish(name, "run", AT, done)
+    await ErasingStore(database, pool).erase(
+        await ErasingStore(database).of_visitor(ME, ["shop"]), AT, recordings=False
+    )
+
+    # Who was just sending, and what is judged later, has nothing to say any more.
+    late = Finished(mine["call_id"], "due", 1, AT, None, quoted, quoted)
+    await deliveries.finish("sending", "run", AT, [late, late._replace(call_id=theirs["call_id"])])
+    await deliveries.finish_upload("accepted", "job-1", "refused", answer=quoted, reason=quoted, at=AT)
+    shown, _ = await deliveries.page(DeliveryFilter(call=mine["call_id"]))
+    assert PERSONAL["number"] not in json.dumps(shown)
+    assert {one["destination"]: (one["state"], one["reason"]) for one in shown} == {
+        "due": ("skipped", ERASED),
+        "retried": ("skipped", ERASED),
+        "sending": ("skipped", MAY_HAVE_ARRIVED),
+        "sent": ("sent", ERASED),
+        "accepted": ("skipped", MAY_HAVE_ARRIVED),
+        "dead": ("skipped", ERASED),
+        "unclear": ("skipped", MAY_HAVE_ARRIVED),
+    }
+    for name in STATES:
+        assert not await deliveries.retry(mine["call_id"], name, AT)
+        assert await deliveries.retry(theirs["call_id"], name, AT)
+        assert [one.call_id for one in await deliveries.claim(name, "next", AT, 10)] == [theirs["call_id"]]
+
+
+async def test_reports_count_an_erased_call_as_before_and_hold_nothing_of_the_person(
+    database: Database, pool: Pool, tmp_path: Path
+) -> None:
+    await arrive(database, ME, arrival(AT))
+    mine = [
+        call(
+            number, ME, site="shop", match="live", result="answered", channel="Google Ads", source="google",
+            region="GB-LND", landing_page=PERSONAL["landing"], page_called_from=PERSONAL["page_called_from"],
+        )
+        for number in range(3)
+    ]  # fmt: skip
+    seen = [SeenRow("shop", AT, mine[0]["call_id"], "[[],[],0.5,0.1,0.1,1]")]
+    await CallStore(database).write(batch(*mine, call(9, OTHER, "+442079460888"), seen=seen))
+    at_all_times = Period(date(2025, 1, 1), date(2026, 12, 31))
+
+    async def counted() -> list[Any]:
+        reports = Reports(database, Config)
+        made = [
+            await reports.make(Query(name, at_all_times, "shop"))
+            for name in ("channel", "landing_page", "page_called_from", "region", "number")
+        ]
+        # A visitor who is gone is no visitor; calls stay.
+        return [
+            [(row.key, row.measures.calls, row.measures.callers, row.measures.answered) for row in one.rows]
+            for one in made
+        ]
+
+    before = await counted()
+    assert before[0][0][1] == 3
+    await ErasingStore(database, pool).erase(
+        await ErasingStore(database).of_visitor(ME, ["shop"]), AT, recordings=False
+    )
+    assert await counted() == before
+    rebuild = Rebuild(database, Config(), lambda *told: None)
+    assert await rebuild.check() == []
+    await rebuild.run()
+    assert await counted() == before
+    (tmp_path / "all.sql").write_text(
+        "".join(f"-- name: every_{table}()\nSELECT * FROM {table};\n\n" for table in COUNTING), "utf-8"
+    )
+    everything = database.queries(tmp_path)
+    for table in COUNTING:
+        text = repr([tuple(row) for row in await database.fetch(getattr(everything, f"every_{table}"))])
+        assert mine[0]["call_id"] in text or table.startswith("call_by")
+        for name, value in PERSONAL.items():
+            assert value not in text, (table, name)
+        assert ME not in text
+        assert "jo" not in text
 
 
 @pytest.mark.parametrize("recordings", [True, False])

@@ -79,12 +79,13 @@ UPDATE delivery
 SET state = :state, answer = :answer, reason = :reason, changed_at = :at
 WHERE destination = :destination AND upload_id = :upload_id AND state = 'accepted';
 
--- name: retry_delivery(call_id, destination, at)
--- By hand: whatever its state, but while it is being sent.
+-- name: retry_delivery(call_id, destination, at, erased, may_have_arrived)
+-- By hand: whatever its state, but while it is being sent, and if the call was not erased.
 UPDATE delivery
 SET state = 'due', due_at = :at, since_at = :at, attempts = 0, reason = NULL, claim = NULL, upload_id = NULL,
     changed_at = :at
 WHERE call_id = :call_id AND destination = :destination AND state <> 'sending'
+  AND (reason IS NULL OR reason NOT IN (:erased, :may_have_arrived))
 RETURNING call_id;
 
 -- name: retry_all(destination, state, at)

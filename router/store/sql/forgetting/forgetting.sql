@@ -70,6 +70,16 @@ ORDER BY call_id;
 UPDATE call SET caller = :caller, visitor_id = :visitor_id, visit_id = :visit_id, record = :record
 WHERE call_id = :call_id;
 
+-- name: settle_deliveries(call_ids, at, erased, may_have_arrived)!
+-- Nothing of these calls is sent any more, and no answer or reason that quotes them stays. Whoever is just sending
+-- one has lost its claim: what became of it is not written.
+UPDATE delivery
+SET reason = CASE WHEN state IN ('sending', 'accepted', 'unclear') THEN CAST(:may_have_arrived AS TEXT)
+                  ELSE CAST(:erased AS TEXT) END,
+    state = CASE WHEN state = 'sent' THEN 'sent' ELSE 'skipped' END,
+    answer = NULL, claim = NULL, upload_id = NULL, changed_at = :at
+WHERE call_id IN (SELECT value /*postgresql #>> '{}' */ FROM /*sqlite json_each(:call_ids) *//*postgresql json_array_elements(:call_ids::json) */);
+
 -- name: add_erased_call*!
 INSERT INTO erased_call (call_id, switch, erased_at, recording)
 VALUES (:call_id, :switch, :at, :recording)
