@@ -245,8 +245,7 @@ async def test_something_that_is_no_manager_is_left_alone(peer: AmiPeer, banner:
 async def test_a_message_without_end_is_bounded(peer: AmiPeer) -> None:
     async with connected(peer) as ami:
         peer.send(b"Event: X\r\n" + b"y" * 2_000_000)
-        await until(lambda: peer.logins == 2)
-        assert ami.connected
+        await until(lambda: peer.logins == 2 and ami.connected)
 
 
 async def test_events_stay_in_order_across_a_reconnection_and_gaps_are_marked(peer: AmiPeer) -> None:

@@ -251,11 +251,12 @@ def main() -> int:
     """Entry of `make soak`."""
     parser = argparse.ArgumentParser(prog="soak", description=str(__doc__).partition("\n")[0])
     parser.add_argument("--calls", type=int, default=1000)
-    parser.add_argument("--kills", type=int, default=24)
+    parser.add_argument("--kills", type=int, help="one for each 40 calls, if not given")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--asterisk", type=int, default=22, choices=(22, 16))
     options = parser.parse_args()
-    soak = Soak(options.calls, options.kills, options.seed, options.asterisk)
+    kills = max(3, options.calls // 40) if options.kills is None else options.kills
+    soak = Soak(options.calls, kills, options.seed, options.asterisk)
     try:
         print(json.dumps(soak.play()))
     except AssertionError as error:
