@@ -74,7 +74,8 @@ async def test_a_lease_that_is_gone_is_leased_anew_and_swapped_again(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = await site.page()
-    await ready(page, site.write("/again", "<p>020 7946 0000</p>"))
+    async with page.expect_response(lambda answer: answer.url.endswith("/seen")):
+        await ready(page, site.write("/again", "<p>020 7946 0000</p>"))
     await expect(page.locator("p")).to_have_text(SHOWN)
     original = site.pool.seen
 

@@ -1,8 +1,10 @@
 """What holds in all of these tests."""
 
 import json
+from collections.abc import Iterator
 
 import pytest
+import structlog
 
 from router.cdr import record
 from router.cdr.record import Cdr
@@ -20,3 +22,10 @@ def every_record_is_of_its_schema(monkeypatch: pytest.MonkeyPatch) -> None:
         return text
 
     monkeypatch.setattr(record, "json_of", checked)
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """A command that a test runs sets logging up, and the next test would miss lines below a warning."""
+    yield
+    structlog.reset_defaults()
