@@ -23,13 +23,14 @@ class Occupancy(NamedTuple):
 
 
 async def occupancy(
-    database: Database, at: Instant, *, hours: int, step_seconds: int
+    database: Database, at: Instant, *, hours: int, step_seconds: int, site: str | None = None
 ) -> dict[str, Occupancy]:
     """The last `hours` up to `at`, by pool, at every `step_seconds` of the clock.
 
     A number counts as held from its lease's beginning to the end of the freeze, as far as that is known at
     `at`; extensions are not counted, they hold no number of their own. Holds that began more than a day
-    before the period are left out. Raises StoreUnavailable.
+    before the period are left out. `site`: only what its visitors held (`served` is everybody's).
+    Raises StoreUnavailable.
     """
     queries = database.queries(QUERIES)
     step = step_seconds * SECOND
@@ -42,6 +43,7 @@ async def occupancy(
             step=step,
             grace_beats=GRACE_BEATS,
             longest_call=LONGEST_CALL_SECONDS * SECOND,
+            site=site,
         )
         rungs = await reading.fetch(
             queries.served_by_hour, since_at=(at - hours * HOUR) // HOUR * HOUR, until_at=at + 1

@@ -10,7 +10,7 @@ import click
 
 from pool.instants import now
 from router.attribution.journey import MODELS
-from router.cli.output import format_option, print_rows
+from router.cli.output import format_option, print_rows, terminal_text
 from router.cli.session import configuration, run, store
 from router.reports import DIMENSIONS, Filters, Query, Report, Reports, period
 from router.reports.answer import columns_of, entry_of, flat_rows, head_of
@@ -19,6 +19,7 @@ from router.reports.parquet import NoPyArrow, write_parquet
 from router.reports.periods import PERIODS, BadPeriod, today_in
 from router.reports.pool import COLUMNS as POOL_COLUMNS
 from router.reports.pool import PoolAnswer, pool_report
+from router.reports.pool_use import PoolUse
 from router.reports.query import COMPARISONS, DEFAULT_ROWS, MOST_ROWS, ORDERS
 from router.reports.rebuild import Difference, Rebuild
 
@@ -164,14 +165,15 @@ def _short(row: Any) -> dict[str, Any]:
 @format_option
 @click.pass_obj
 def pool_command(path: Path, wanted: str, site: str | None, name: str | None, output_format: str) -> None:
-    """What visits were served hour by hour, and how many found no number of their own."""
+    """What visits were served hour by hour, how many found none of their own, and how full pools were."""
     config = configuration(path)
 
     async def work() -> PoolAnswer:
-        async with store(config) as (database, _):
-            zone = Reports(database, lambda: config).zone_of(site)
+        async with store(config) as (database, inventory):
+            zone, at = Reports(database, lambda: config).zone_of(site), now()
+            chosen, keep_days = period(wanted, today_in(zone, at)), config.privacy.keep_visits_days
             return await pool_report(
-                database, period(wanted, today_in(zone, now())), zone, site=site, pool=name
+                inventory, chosen, zone, at=at, keep_days=keep_days, site=site, pool=name
             )
 
     try:
@@ -179,6 +181,20 @@ def pool_command(path: Path, wanted: str, site: str | None, name: str | None, ou
     except BadPeriod as error:
         raise click.BadParameter(str(error), param_hint="--period") from error
     print_rows([*found["hours"], found["total"]], POOL_COLUMNS, output_format)
+    if output_format == "table":
+        click.echo()
+        for one in found["occupancy"]["pools"]:
+            click.echo(_use(one))
+
+
+def _use(pool: PoolUse) -> str:
+    name, peak = terminal_text(pool["pool"]), pool["peak"]
+    if peak is None:
+        return f"{name}: {pool['numbers']} numbers; how many were held is not known"
+    share = "" if pool["peak_use"] is None else f" ({pool['peak_use']:.0%})"
+    when = f", first at {pool['peak_at']}" if pool["peak_at"] else ""
+    most = f"{peak} of {pool['numbers']} numbers{share} held at the most{when}"
+    return f"{name}: {most}; {pool['mean']} on average"
 
 
 @report.command()

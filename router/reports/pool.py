@@ -1,4 +1,4 @@
-"""How well the pools served visits, hour by hour: which rung of the ladder each number came from."""
+"""How well the pools served visits, hour by hour: which rung each number came from, how many were held."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -9,21 +9,25 @@ from zoneinfo import ZoneInfo
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from pool.database import Database
-from pool.instants import to_iso
+from pool.instants import DAY, Instant, to_iso
 from pool.leases import EXCLUSIVE_RUNGS, Rung
+from pool.service import Pool
 from router.reports.periods import Period, bounds, number_of
+from router.reports.pool_use import OccupancyAnswer, Span, pool_use
 from router.reports.tally import QUERIES
 from router.schema import Count, Iso, Share
 
 Local: TypeAlias = Annotated[str, Field(examples=["2026-11-22 13:00"])]
 COLUMNS: Final = (
-    "hour", "local", "wanted", "own", "site", "base", "extension", "reserve", "main", "fallen", "blocking"
+    "hour", "local", "wanted", "own", "site", "base", "extension", "reserve", "main", "fallen", "blocking",
+    "held",
 )  # fmt: skip
 
 
 class PoolHour(TypedDict):
-    """One hour: the slots of visits that wanted a number, and where each came from (docs/reports.md)."""
+    """One hour: the slots of visits that wanted a number, and where each came from (docs/reports.md). `held`:
+    the most numbers that were held at one moment; null: not known any more.
+    """
 
     hour: Iso | None
     local: Local
@@ -36,6 +40,7 @@ class PoolHour(TypedDict):
     main: Count
     fallen: Count
     blocking: Share | None
+    held: Count | None
 
 
 class PoolAnswer(TypedDict):
@@ -44,35 +49,47 @@ class PoolAnswer(TypedDict):
     total: PoolHour
     busiest: PoolHour | None
     hours: list[PoolHour]
+    occupancy: OccupancyAnswer
 
 
 async def pool_report(
-    database: Database, period: Period, zone: ZoneInfo, *, site: str | None = None, pool: str | None = None
+    inventory: Pool,
+    period: Period,
+    zone: ZoneInfo,
+    *,
+    at: Instant,
+    keep_days: int,
+    site: str | None = None,
+    pool: str | None = None,
 ) -> PoolAnswer:
-    """The hours (UTC) that begin in the period's local days and in which anything was wanted.
+    """The hours (UTC) that begin in the period's local days and in which anything was wanted; and how many
+    numbers were held, as far as it is known at `at` and leases are kept, which is `keep_days`.
 
     `site` and `pool` None: all. Raises StoreUnavailable.
     """
     since_at = bounds(number_of(period.first), zone)[0]
     until_at = bounds(number_of(period.last), zone)[1]
-    queries = database.queries(QUERIES)
-    rows = await database.fetch(
+    queries = inventory.database.queries(QUERIES)
+    rows = await inventory.database.fetch(
         queries.served_by_hour, since_at=since_at, until_at=until_at, site=site, pool=pool
     )
+    span = Span(since_at, until_at, at - keep_days * DAY, at)
+    occupancy, held = await pool_use(inventory, span, site=site, pool=pool)
     by_hour: defaultdict[int, dict[str, int]] = defaultdict(dict)
     whole: defaultdict[str, int] = defaultdict(int)
     for row in rows:
         by_hour[row["hour_at"]][row["rung"]] = int(row["slots"])
         whole[row["rung"]] += int(row["slots"])
-    hours = [_hour(hour_at, slots, zone) for hour_at, slots in by_hour.items()]
+    hours = [_hour(hour_at, slots, zone, held.get(hour_at)) for hour_at, slots in by_hour.items()]
     return {
-        "total": _hour(None, whole, zone),
+        "total": _hour(None, whole, zone, max(held.values(), default=None)),
         "busiest": max(hours, key=lambda hour: hour["wanted"], default=None),
         "hours": hours,
+        "occupancy": occupancy,
     }
 
 
-def _hour(hour_at: int | None, slots: Mapping[str, int], zone: ZoneInfo) -> PoolHour:
+def _hour(hour_at: int | None, slots: Mapping[str, int], zone: ZoneInfo, held: int | None) -> PoolHour:
     wanted = sum(slots.values())
     fallen = sum(count for rung, count in slots.items() if Rung(rung) not in EXCLUSIVE_RUNGS)
     return {
@@ -87,6 +104,7 @@ def _hour(hour_at: int | None, slots: Mapping[str, int], zone: ZoneInfo) -> Pool
         "main": slots.get("main", 0),
         "fallen": fallen,
         "blocking": round(fallen / wanted, 4) if wanted else None,
+        "held": held,
     }
 
 

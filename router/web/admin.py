@@ -118,7 +118,7 @@ def admin_app(checks: Mapping[str, Check], figures: Sequence[Figures], parts: Pa
     router.add_post("/api/v1/deliveries/{call}/{destination}/retry", deliveries.retry)
     router.add_get("/api/v1/live", live.watch, allow_head=False)
     router.add_get("/api/v1/pools", Pools(parts.pool).status)
-    reports = ReportPages(parts.live, parts.database)
+    reports = ReportPages(parts.live, parts.database, parts.pool)
     router.add_get("/api/v1/reports/pool", reports.pool)
     router.add_get("/api/v1/reports/{dimension}", reports.report)
     router.add_get("/api/v1/visitors/{id}", Visitors(parts.live, parts.database).journey)

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from pool.database import Database
 from pool.instants import now
+from pool.service import Pool
 from router.config.live import LiveConfig
 from router.reports import DIMENSIONS, Filters, Period, Query, Report, Reports, period
 from router.reports.answer import ReportAnswer, columns_of, entry_of, flat_rows, head_of
@@ -53,10 +54,10 @@ _POOL_QUERY: Final = (*_QUERY[:2], Parameter("pool", Word, "Only this pool."))
 class ReportPages:
     """The handler."""
 
-    def __init__(self, live: LiveConfig, database: Database) -> None:
+    def __init__(self, live: LiveConfig, database: Database, pool: Pool) -> None:
         self._reports = Reports(database, lambda: live.current)
         self._live = live
-        self._database = database
+        self._pool = pool
 
     @described(
         "reports",
@@ -93,11 +94,19 @@ class ReportPages:
         problems={400: ["invalid-request"]},
     )
     async def pool(self, request: web.Request) -> web.Response:
-        """What visits were served, hour by hour, and how many found no number of their own."""
+        """What visits were served, hour by hour, and how full the pools were."""
         asked = read(request.query, _POOL_QUERY)
         site, chosen = self._site_and_period(asked)
         zone = self._reports.zone_of(site)
-        found = await pool_report(self._database, chosen, zone, site=site, pool=asked.get("pool"))
+        found = await pool_report(
+            self._pool,
+            chosen,
+            zone,
+            at=now(),
+            keep_days=self._live.current.privacy.keep_visits_days,
+            site=site,
+            pool=asked.get("pool"),
+        )
         return web.json_response(found)
 
     def _site_and_period(self, asked: Mapping[str, Any]) -> tuple[str | None, Period]:

@@ -36,3 +36,15 @@ async def test_who_held_a_number_before_the_period_still_holds_it(pool: Pool) ->
     at = HOUR_AT + 100 * MINUTE
     found = (await occupancy(pool.database, at, hours=1, step_seconds=1_200))["default"]
     assert found.held == [1, 1, 1]
+
+
+async def test_a_sites_visitors_alone(pool: Pool) -> None:
+    await add_numbers(pool, london(1), london(2), london(3))
+    for number, site in enumerate(("shop", "shop", "florist")):
+        await pool.lease(wish(f"v{number}", site=site), HOUR_AT)
+    for site, held in (("shop", 2), ("florist", 1), (None, 3)):
+        found = await occupancy(pool.database, HOUR_AT + 600_000, hours=1, step_seconds=600, site=site)
+        assert found["default"].held[-1] == held
+    assert (await occupancy(pool.database, HOUR_AT, hours=1, step_seconds=600, site="none")).keys() <= {
+        "default"
+    }

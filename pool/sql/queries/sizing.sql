@@ -32,8 +32,8 @@ FROM bounded
 GROUP BY site, pool
 ORDER BY site, pool;
 
--- name: holds_in_steps(since_id, at, step, grace_beats, longest_call)
--- How many numbers began and ceased to be held in each step (step milliseconds), by pool; as hold_lengths.
+-- name: holds_in_steps(since_id, at, step, grace_beats, longest_call, site)
+-- site NULL: all. How many numbers began and ceased to be held in each step (step milliseconds), by pool; as hold_lengths.
 WITH held AS (
     SELECT pool, from_at, over_at, left_at,
         last_seen_at + :grace_beats * beat_seconds * 1000 AS silent_at,
@@ -43,6 +43,7 @@ WITH held AS (
         ) AS frozen_until_at
     FROM lease
     WHERE lease_id >= :since_id AND rung IN ('own', 'site', 'base')
+      AND (CAST(:site AS TEXT) IS NULL OR site = :site)
 ),
 bounded AS (
     SELECT pool, from_at,

@@ -94,5 +94,9 @@ async def test_the_pool_by_the_hour(admin: Admin) -> None:
         (8, 2, 0.25),
     ]
     assert (found["total"]["wanted"], found["busiest"]["base"]) == (11, 6)
+    (default,) = found["occupancy"]["pools"]
+    assert (found["occupancy"]["step_seconds"], default["numbers"], default["peak"]) == (300, 0, 0)
+    assert len(default["held"]) == 2 * 24 * 12
+    assert default["held"][-1] in (0, None)
     other = await admin.json("/api/v1/reports/pool?period=today&pool=none")
     assert (other["total"]["blocking"], other["busiest"], other["hours"]) == (None, None, [])
