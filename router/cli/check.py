@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from router.cli.session import configuration, missing_secrets, unusable_tables
+from router.cli.session import configuration, missing_files, missing_secrets, unusable_tables
 
 
 @click.command()
@@ -17,6 +17,8 @@ def check(path: Path) -> None:
     for problem in missing_secrets(config):
         click.echo(f"note: {problem}", err=True)
     for problem in unusable_tables(config):
+        click.echo(f"note: {problem}", err=True)
+    for problem in missing_files(config):
         click.echo(f"note: {problem}", err=True)
     if not config.site:
         click.echo("There is no [[site]] yet: every call takes the fallback.", err=True)

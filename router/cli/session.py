@@ -41,6 +41,19 @@ def missing_secrets(config: Config) -> list[str]:
     return problems
 
 
+def missing_files(config: Config) -> list[str]:
+    """Which files that only enrich are not there: the router starts without them, and looks again."""
+    path = config.geoip.database
+    if path is None:
+        return []
+    try:
+        with path.open("rb"):
+            return []
+    except OSError as error:
+        why = "is not a file" if isinstance(error, IsADirectoryError) else error.strerror
+        return [f"[geoip] key database: {path}: {why}; until it is there, visits carry no region"]
+
+
 def unusable_tables(config: Config) -> list[str]:
     """Which `[[delivery]]` and `[[alert]]` tables cannot be used as they are: secrets, templates, keys."""
     problems = []

@@ -65,6 +65,19 @@ def test_check_tells_a_good_and_a_bad_file(leaseline: Leaseline, tmp_path: Path)
     assert "[fastagi] key port" in result.output
 
 
+def test_check_notes_a_geoip_file_that_is_not_there(leaseline: Leaseline, tmp_path: Path) -> None:
+    path = tmp_path / "city.mmdb"
+    (tmp_path / "config.toml").write_text(f'{CONFIG}[geoip]\ndatabase = "{path}"\n', encoding="utf-8")
+    result = leaseline("check")
+    assert result.exit_code == 0
+    assert f"note: [geoip] key database: {path}: No such file or directory" in result.output
+    path.write_bytes(b"")
+    assert "[geoip]" not in leaseline("check").output
+    path.unlink()
+    path.mkdir()
+    assert f"{path}: is not a file" in leaseline("check").output
+
+
 def test_numbers_come_in_and_are_listed(leaseline: Leaseline, numbers_file: Path) -> None:
     assert "3 added" in leaseline("numbers", "import", str(numbers_file)).output
     assert "3 unchanged" in leaseline("numbers", "import", str(numbers_file)).output
@@ -106,6 +119,14 @@ def test_pool_status_counts_numbers(leaseline: Leaseline, numbers_file: Path) ->
         {"pool": "default", "site": "(base)", "free": 2, "live": 0, "frozen": 0, "resting": 0}
     ]
     assert found["coverage"] is None
+
+
+def test_the_pool_report_ends_with_how_full_it_was(leaseline: Leaseline, numbers_file: Path) -> None:
+    leaseline("numbers", "import", str(numbers_file))
+    output = leaseline("report", "pool", "--period", "yesterday").output
+    assert output.splitlines()[-1] == "default: 0 of 2 numbers (0%) held at the most; 0.0 on average"
+    (total,) = json.loads(leaseline("report", "pool", "--format", "json").output)
+    assert (total["wanted"], total["held"]) == (0, 0)
 
 
 def test_cdrs_of_an_empty_store(leaseline: Leaseline) -> None:
