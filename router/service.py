@@ -26,6 +26,7 @@ from router.geoip import GeoIp
 from router.metrics import fastagi_figures, gauge
 from router.pool_watch import PoolWatch
 from router.privacy import Forgetting
+from router.reports.call_days import CallDays
 from router.reports.visit_days import VisitDays
 from router.routing.counts import RouteCounts
 from router.routing.extension import ExtensionRoute
@@ -154,6 +155,8 @@ class Service:
             yield from self._pool_watch.services()
             days = VisitDays(self._database, lambda: self._live.current, now=now)
             yield "visit-days", partial(self._once_migrated, days.run)
+            call_days = CallDays(self._database, lambda: self._live.current, now=now)
+            yield "call-days", partial(self._once_migrated, call_days.run)
             yield "geoip", self._geoip.run
             yield "privacy", partial(self._once_migrated, self._forgetting.run)
         if self._public is not None:

@@ -15,8 +15,10 @@ from zoneinfo import ZoneInfo
 from pydantic_core import to_json
 
 from pool.database import Database, Row, Transaction
+from pool.instants import now
 from router.cdr.record import FOR_REPORTS
 from router.config import Config
+from router.reports.call_days import CallDays
 from router.reports.credits import NO_CALL_BEFORE, SUMS, UTC, Credit, Key, keys_of, sums_of
 from router.reports.periods import day_of, local_day_and_hour
 from router.reports.tally import QUERIES, Tally
@@ -41,6 +43,7 @@ class Rebuild:
         self._database = database
         self._queries = database.queries(QUERIES)
         self._tally = Tally(database)
+        self._days = CallDays(database, lambda: config, now=now)
         self._zones = {site.key: ZoneInfo(site.time_zone) for site in config.site}
         self._progress = progress
 
@@ -51,7 +54,7 @@ class Rebuild:
             credited += await self._credit(switch)
             days = await self._database.fetch(self._queries.days_of_switch, switch=switch)
             for done, row in enumerate(days, 1):
-                await self.sum_day(switch, row["day"])
+                await self._days.sum_day(switch, row["day"])
                 self._progress("days summed", switch, done)
         return credited
 
@@ -107,27 +110,17 @@ class Rebuild:
         await transaction.many(self._queries.move_credit, moved)
         new = [call for call in calls if call["call_id"] not in stored]
         if new:
-            await self._tally.credit(transaction, switch, new)
+            await self._tally.add(transaction, switch, new)
         return len(new)
 
-    async def sum_day(self, switch: str, day: int) -> None:
-        """Makes the sums of one day anew, from its credits."""
-
-        async def work(transaction: Transaction) -> None:
-            await transaction.fetch(self._queries.lock_switch, switch=switch)
-            for name in (
-                "forget_sources", "forget_values", "sum_sources", "sum_credited_values", "sum_call_values"
-            ):  # fmt: skip
-                await transaction.run(getattr(self._queries, name), switch=switch, day=day)
-
-        await self._database.transact(work)
-
     async def _differences(self, switch: str, day: int) -> list[Difference]:
-        """Added up here once more, by other means than the SQL of `sum_day`."""
+        """Added up here once more, by other means than the SQL of `CallDays`. An open day has no sums."""
 
         async def work(transaction: Transaction) -> tuple[list[Row], list[Row], list[Row]]:
             await transaction.fetch(self._queries.lock_switch, switch=switch)
             asked = {"switch": switch, "day": day}
+            if await transaction.value(self._queries.is_open, **asked):
+                return [], [], []
             return (
                 await transaction.fetch(self._queries.credit_rows, **asked),
                 await transaction.fetch(self._queries.source_sums, **asked),

@@ -1,4 +1,4 @@
-"""Adds calls to the sums of reports, in the transaction that stores them."""
+"""Credits calls to visits, in the transaction that stores them: all that reports are made of."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,7 +9,7 @@ from pydantic_core import to_json
 from pool.database import Database, Transaction
 from pool.instants import DAY
 from router.attribution.journey import VisitSource
-from router.reports.credits import SUMS, Credit, Key, credits_of, keys_of, sums_of
+from router.reports.credits import credits_of
 from router.store.journeys import LOOKBACK_DAYS
 from router.store.journeys import QUERIES as JOURNEYS
 
@@ -24,22 +24,18 @@ class Tally:
         self._journeys = database.queries(JOURNEYS)
 
     async def add(self, transaction: Transaction, switch: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Credits these calls of a switch and adds them up. Each call comes here once in its life.
+        """Credits these calls of a switch to visits. Each call comes here once in its life.
 
-        `rows` as of `router.cdr.record.row_of`. The switch's row of journal_position is locked.
+        `rows` as of `router.cdr.record.row_of`. The switch's row of journal_position is locked. The calls'
+        days are open from now on: reports count them from the credits until `CallDays` has added them up.
         """
-        await self._add_up(transaction, switch, await self.credit(transaction, switch, rows))
-
-    async def credit(
-        self, transaction: Transaction, switch: str, rows: Sequence[Mapping[str, Any]]
-    ) -> list[Credit]:
-        """Credits these calls to visits, and adds them up nowhere."""
         journeys = await self._visits_before(transaction, rows)
         found = [
             credit for row, visits in zip(rows, journeys, strict=True) for credit in credits_of(row, visits)
         ]
         await transaction.many(self._queries.add_credit, [{"switch": switch, **c._asdict()} for c in found])
-        return found
+        days = sorted({credit.day for credit in found})
+        await transaction.many(self._queries.open_call_day, [{"switch": switch, "day": day} for day in days])
 
     async def _visits_before(
         self, transaction: Transaction, rows: Sequence[Mapping[str, Any]]
@@ -59,34 +55,3 @@ class Tally:
         for place, *visit in visits:
             found[place].append(VisitSource(*visit))
         return found
-
-    async def _add_up(self, transaction: Transaction, switch: str, found: Sequence[Credit]) -> None:
-        sums: dict[Key, list[int]] = {}
-        for credit in found:
-            added = sums_of(credit)
-            for key in keys_of(credit):
-                known = sums.get(key)
-                sums[key] = (
-                    list(added) if known is None else [a + b for a, b in zip(known, added, strict=True)]
-                )
-        by_source: list[dict[str, Any]] = []
-        by_value: list[dict[str, Any]] = []
-        # One order everywhere: two transactions may wait for one another, but never in a ring.
-        for key in sorted(sums):
-            row: dict[str, Any] = dict(zip(SUMS, sums[key], strict=True))
-            row |= {
-                "day": key.day,
-                "site": key.site,
-                "switch": switch,
-                "models": key.models,
-                "known": key.known,
-            }
-            if key.dimension:
-                by_value.append({**row, "dimension": key.dimension, "value": key.values[0]})
-            else:
-                channel, source, medium, campaign = key.values
-                by_source.append(
-                    {**row, "channel": channel, "source": source, "medium": medium, "campaign": campaign}
-                )
-        await transaction.many(self._queries.add_to_source, by_source)
-        await transaction.many(self._queries.add_to_value, by_value)

@@ -23,13 +23,14 @@ from pathlib import Path
 from typing import Any
 
 from pool.database import Database, Transaction, open_database
+from pool.instants import now
 from pool.service import Pool
 from router.attribution.journey import VisitSource
 from router.config.model import Config
 from router.reports import DIMENSIONS, Filters, Query, Reports
+from router.reports.call_days import CallDays
 from router.reports.credits import Credit, credits_of
 from router.reports.periods import Period, number_of
-from router.reports.rebuild import Rebuild
 from router.store.visits import MIGRATIONS
 
 LAST = date(2026, 11, 21)
@@ -99,14 +100,14 @@ async def lay_down(database: Database, calls: int, days: int) -> None:
     first = number_of(LAST) - block * COPIES + 1
     names = ", ".join(COLUMNS)
     sql = f"INSERT INTO call_credit ({names}) VALUES ({', '.join('?' for _ in COLUMNS)})"  # noqa: S608
-    rebuild = Rebuild(database, config())
+    call_days = CallDays(database, config, now=now)
     for day in range(first, first + block):
         rows = rows_of_day(day, first, calls // (block * COPIES), made, dice)
         async with database.write() as transaction:
             await transaction.connection.executemany(sql, rows)
     begin = time.process_time()
     for day in range(first, first + block):
-        await rebuild.sum_day("pbx", day)
+        await call_days.sum_day("pbx", day)
     seconds = time.process_time() - begin
     print(f"summing {calls // COPIES:,} calls anew took {seconds:.1f} s of CPU", flush=True)
     for copy in range(1, COPIES):

@@ -10,6 +10,7 @@ SELECT switch FROM journal_position WHERE switch = :switch /*postgresql FOR UPDA
 -- name: days_of_switch(switch)
 SELECT DISTINCT day FROM (
     SELECT day FROM call_credit WHERE switch = :switch
+    UNION SELECT day FROM open_call_day WHERE switch = :switch
     UNION SELECT day FROM call_by_source WHERE switch = :switch
     UNION SELECT day FROM call_by_value WHERE switch = :switch
 ) AS every ORDER BY day;
@@ -37,11 +38,22 @@ WHERE call_id IN (
 UPDATE call_credit SET day = :new_day, hour = :hour, before_day = :before_day
 WHERE day = :day AND call_id = :call_id AND part = :part;
 
+-- name: open_call_days()
+SELECT switch, day FROM open_call_day ORDER BY day, switch;
+
+-- name: is_open(switch, day)$
+SELECT COUNT(*) FROM open_call_day WHERE switch = :switch AND day = :day;
+
+-- name: close_call_day(switch, day)!
+DELETE FROM open_call_day WHERE switch = :switch AND day = :day;
+
 -- name: forget_sources(switch, day)!
 DELETE FROM call_by_source WHERE switch = :switch AND day = :day;
 
 -- name: forget_values(switch, day)!
-DELETE FROM call_by_value WHERE switch = :switch AND day = :day;
+DELETE FROM call_by_value
+WHERE dimension IN ('channel', 'term', 'landing_page', 'page_called_from', 'region', 'device', 'hour', 'number', 'agent')
+  AND day = :day AND switch = :switch;
 
 -- name: sum_sources(switch, day)!
 INSERT INTO call_by_source (day, site, switch, models, known, channel, source, medium, campaign, calls, answered, blocked, qualified, first_time, ring_answered, ring_missed, talk, expected, variance)

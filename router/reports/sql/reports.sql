@@ -1,6 +1,6 @@
 -- Sums that reports are made of. `by`: the dimension, '' for one row of all. Filters that are NULL let all pass;
 -- what is filtered by an origin must have a known one. `model`: the bit of the attribution model.
--- `told` 0: nobody knows what caused these calls.
+-- `told` 0: nobody knows what caused these calls. Days that are open are read from the credits.
 
 -- name: calls_by_source(by, model, first, last, site, channel, source, medium, campaign, most)
 SELECT CASE CAST(:by AS TEXT)
@@ -14,7 +14,20 @@ SELECT CASE CAST(:by AS TEXT)
        CAST(SUM(first_time) AS BIGINT) AS first_time, CAST(SUM(ring_answered) AS BIGINT) AS ring_answered,
        CAST(SUM(ring_missed) AS BIGINT) AS ring_missed, CAST(SUM(talk) AS BIGINT) AS talk,
        CAST(SUM(expected) AS BIGINT) AS expected, CAST(SUM(variance) AS BIGINT) AS variance
-FROM call_by_source
+FROM (
+    SELECT day, site, models, known, channel, source, medium, campaign,
+           calls, answered, blocked, qualified, first_time, ring_answered, ring_missed, talk,
+           expected, variance
+    FROM call_by_source AS s
+    WHERE day BETWEEN :first AND :last
+      AND NOT EXISTS (SELECT 1 FROM open_call_day AS o WHERE o.switch = s.switch AND o.day = s.day)
+    UNION ALL
+    SELECT c.day, site, models, known, channel, source, medium, campaign,
+           calls, answered, blocked, qualified, first_time, ring_answered, ring_missed, talk,
+           expected, variance
+    FROM open_call_day AS o CROSS JOIN call_credit AS c
+    WHERE c.day = o.day AND c.switch = o.switch AND o.day BETWEEN :first AND :last
+) AS sums
 WHERE day BETWEEN :first AND :last AND (models & :model) <> 0
   AND (CAST(:site AS TEXT) IS NULL OR site = :site)
   AND (CAST(:channel AS TEXT) IS NULL OR (channel = :channel AND known = 1))
@@ -35,8 +48,29 @@ SELECT CASE CAST(:by AS TEXT) WHEN 'site' THEN site WHEN 'day' THEN CAST(day AS 
        CAST(SUM(first_time) AS BIGINT) AS first_time, CAST(SUM(ring_answered) AS BIGINT) AS ring_answered,
        CAST(SUM(ring_missed) AS BIGINT) AS ring_missed, CAST(SUM(talk) AS BIGINT) AS talk,
        CAST(SUM(expected) AS BIGINT) AS expected, CAST(SUM(variance) AS BIGINT) AS variance
-FROM call_by_value
-WHERE dimension = :dimension AND day BETWEEN :first AND :last AND (models & :model) <> 0
+FROM (
+    SELECT day, site, models, known, value,
+           calls, answered, blocked, qualified, first_time, ring_answered, ring_missed, talk,
+           expected, variance
+    FROM call_by_value AS s
+    WHERE dimension = :dimension AND day BETWEEN :first AND :last
+      AND NOT EXISTS (SELECT 1 FROM open_call_day AS o WHERE o.switch = s.switch AND o.day = s.day)
+    UNION ALL
+    -- What the models do not decide is told by the credit of the last visit (bit 2), which is the whole call.
+    SELECT c.day, site,
+           CASE WHEN CAST(:dimension AS TEXT) IN ('channel', 'term', 'landing_page') THEN models
+                WHEN (models & 2) <> 0 THEN 15 ELSE 0 END AS models,
+           CASE WHEN CAST(:dimension AS TEXT) IN ('hour', 'number', 'agent') THEN 1 ELSE known END AS known,
+           CASE CAST(:dimension AS TEXT)
+                WHEN 'channel' THEN channel WHEN 'term' THEN term WHEN 'landing_page' THEN landing_page
+                WHEN 'page_called_from' THEN page_called_from WHEN 'region' THEN region WHEN 'device' THEN device
+                WHEN 'hour' THEN CAST(hour AS TEXT) WHEN 'number' THEN number ELSE agent END AS value,
+           calls, answered, blocked, qualified, first_time, ring_answered, ring_missed, talk,
+           expected, variance
+    FROM open_call_day AS o CROSS JOIN call_credit AS c
+    WHERE c.day = o.day AND c.switch = o.switch AND o.day BETWEEN :first AND :last
+) AS sums
+WHERE day BETWEEN :first AND :last AND (models & :model) <> 0
   AND (CAST(:site AS TEXT) IS NULL OR site = :site)
   AND (CAST(:value AS TEXT) IS NULL OR (value = :value AND known = 1))
 GROUP BY 1, 2

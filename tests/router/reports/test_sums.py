@@ -15,8 +15,10 @@ from pool.database import Database
 from pool.instants import DAY, HOUR
 from router.config.model import Config
 from router.reports import DIMENSIONS, Filters, Query, Reports
+from router.reports.call_days import CallDays
 from router.reports.periods import Period
 from router.reports.rebuild import Rebuild
+from router.reports.tally import QUERIES
 from router.store.calls import CallStore
 from tests.router.cdr.stored import NOW, batch, row
 
@@ -139,9 +141,11 @@ def queries(draw: st.DrawFn) -> Query:
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(rows=calls(), query=queries(), sizes=st.lists(st.integers(1, 7), min_size=1))
+@given(
+    rows=calls(), query=queries(), sizes=st.lists(st.integers(1, 7), min_size=1), summed_at=st.integers(0, 25)
+)
 async def test_reports_are_what_a_count_of_the_calls_gives(
-    database: Database, rows: list[dict[str, Any]], query: Query, sizes: list[int]
+    database: Database, rows: list[dict[str, Any]], query: Query, sizes: list[int], summed_at: int
 ) -> None:
     await forget(database)
     store = CallStore(database)
@@ -151,7 +155,10 @@ async def test_reports_are_what_a_count_of_the_calls_gives(
         await store.write(batch(*left[:size]))
         await store.write(batch(*left[: size + 1]))  # told again, with one more
         left = left[size + 1 :]
-    report = await Reports(database, lambda: CONFIG).make(query)
+        if summed_at % 2 and len(left) < summed_at:  # what comes after it opens its day again
+            await CallDays(database, lambda: CONFIG, now=lambda: NOW + DAY).close_days()
+    reports = Reports(database, lambda: CONFIG)
+    report = await reports.make(query)
     shown = {
         one.key: [
             one.measures.calls,
@@ -171,6 +178,9 @@ async def test_reports_are_what_a_count_of_the_calls_gives(
     assert report.total.measures.callers == pytest.approx(sum(figures[5] for figures in wanted.values()))
     rebuild = Rebuild(database, CONFIG)
     assert await rebuild.check() == []
+    await CallDays(database, lambda: CONFIG, now=lambda: NOW + 2 * DAY).close_days()
+    assert await rebuild.check() == []
+    assert await reports.make(query) == report
 
 
 def calls_of_one(count: int) -> list[dict[str, Any]]:
@@ -184,6 +194,8 @@ def calls_of_one(count: int) -> list[dict[str, Any]]:
 async def test_what_differs_is_found_and_made_anew(database: Database) -> None:
     await CallStore(database).write(batch(*calls_of_one(20)))
     rebuild = Rebuild(database, CONFIG)
+    days = CallDays(database, lambda: CONFIG, now=lambda: NOW + DAY)
+    assert await days.close_days() == 1
     query = Query("number", Period(date(2025, 11, 22), date(2025, 11, 22)))
     reports = Reports(database, lambda: CONFIG)
     whole = (await reports.make(query)).rows
@@ -220,6 +232,33 @@ async def test_calls_that_come_in_during_a_rebuild_are_counted_once(database: Da
     assert (await Reports(database, lambda: CONFIG).make(query)).total.measures.calls == 120
 
 
+async def test_a_day_is_added_up_when_it_is_over_everywhere(database: Database) -> None:
+    store = CallStore(database)
+    await store.write(batch(row(1)))  # 2025-11-22 13:10 UTC
+    site = CONFIG.site[0].model_copy(update={"time_zone": "America/New_York"})  # five hours behind
+    config = CONFIG.model_copy(update={"site": (site,)})
+    over = (NOW // DAY + 1) * DAY + 6 * HOUR
+    assert await CallDays(database, lambda: config, now=lambda: over - 1).close_days() == 0
+    assert await summed(database) == 0
+    assert await CallDays(database, lambda: config, now=lambda: over).close_days() == 1
+    assert await summed(database) == 1_000_000
+    assert await CallDays(database, lambda: config, now=lambda: over).close_days() == 0
+    await store.write(batch(row(2)))  # late: reports see it at once, the sums when the day is closed again
+    query = Query("hour", Period(date(2025, 11, 22), date(2025, 11, 22)))
+    assert (await Reports(database, lambda: CONFIG).make(query)).total.measures.calls == 2
+    assert await summed(database) == 1_000_000
+    assert await CallDays(database, lambda: config, now=lambda: over).close_days() == 1
+    assert await summed(database) == 2_000_000
+    assert (await Reports(database, lambda: CONFIG).make(query)).total.measures.calls == 2
+
+
+async def summed(database: Database) -> int:
+    """What the sums by source hold, in millionths of calls."""
+    async with database.read() as reading:
+        found = await reading.fetch(database.queries(QUERIES).source_sums, switch="pbx", day=NOW // DAY)
+    return sum(one["calls"] for one in found)
+
+
 async def test_another_time_zone_moves_calls_to_other_days(database: Database) -> None:
     await CallStore(database).write(batch(row(1)))  # 2025-11-22 13:10 UTC
     site = CONFIG.site[0].model_copy(update={"time_zone": "Pacific/Auckland"})  # 13 hours ahead
@@ -235,5 +274,5 @@ async def test_another_time_zone_moves_calls_to_other_days(database: Database) -
 
 async def forget(database: Database) -> None:
     async with database.write() as transaction:
-        for table in ("call", "call_credit", "call_by_source", "call_by_value", "delivery"):
+        for table in ("call", "call_credit", "call_by_source", "call_by_value", "open_call_day", "delivery"):
             await transaction.statement(f"DELETE FROM {table}")  # noqa: S608
