@@ -35,12 +35,15 @@ class Asked:
 
 @dataclass
 class History:
-    """Holders by (number, code) and agents by caller; may be broken or slow. Remembers what was asked."""
+    """Holders by (number, code) and agents by caller; may be broken or slow, or (`together`) answer nothing
+    before both are asked for. Remembers what was asked.
+    """
 
     holders: dict[tuple[str, str], Holder] = field(default_factory=dict)
     answered: dict[str, list[str | None]] = field(default_factory=dict)
     error: Exception | None = None
     takes_seconds: float = 0.0
+    together: asyncio.Barrier | None = None
     asked: list[str] = field(default_factory=list)
 
     async def holder(self, number: str, extension: str, at: int) -> Holder | None:
@@ -54,5 +57,7 @@ class History:
     async def _ask(self, what: str) -> None:
         self.asked.append(what)
         await asyncio.sleep(self.takes_seconds)
+        if self.together is not None:
+            await self.together.wait()
         if self.error is not None:
             raise self.error

@@ -144,11 +144,12 @@ async def test_a_caller_without_a_number_has_no_history() -> None:
 
 
 async def test_holder_and_history_are_asked_for_at_once() -> None:
-    history = History(
-        {(NUMBER, ""): Holder("main", "Google Ads", "", NOON)}, {CALLER: ["PJSIP/agent2"]}, takes_seconds=0.2
-    )
+    holders = {(NUMBER, ""): Holder("main", "Google Ads", "", NOON)}
+    history = History(holders, {CALLER: ["PJSIP/agent2"]}, together=asyncio.Barrier(2))
     plan = {"name": "ads", "channel": ["Google Ads"], "first_call": False, "step": STICKY}
-    assert (await Routed(config(plan=[plan]), history)())["LL_D1"] == "PJSIP/agent2"
+    patient = {"fastagi": {"answer_seconds": 4.5}, "asterisk": {"agi_seconds": 5}}
+    assert (await Routed(config(patient, plan=[plan]), history)())["LL_D1"] == "PJSIP/agent2"
+    assert sorted(history.asked) == ["agents", "holder"]
 
 
 @pytest.mark.parametrize(
