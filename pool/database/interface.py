@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Final, TypeVar
 
 from pool.database.errors import StoreConflict, StoreUnavailable
 from pool.database.groupcommit import GroupCommit
@@ -17,6 +17,10 @@ from pool.database.transaction import Reading, Row, Transaction
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
+
+
+AT_LEISURE: Final = 2
+"""So many readings that may take seconds at a time: of the reading connections some are left to calls."""
 
 
 class Database(ABC):
@@ -40,6 +44,8 @@ class Database(ABC):
         self._rooms: dict[str, Path] = {}
         self._migration_queries = self.queries(Path(__file__).parent / "sql")
         self._errors: dict[str, str] = {}
+        self.leisurely = asyncio.Semaphore(AT_LEISURE)
+        """Held while one reads for people: exports, reports. Calls and leases read without."""
 
     @property
     def last_error(self) -> str | None:

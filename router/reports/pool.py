@@ -70,11 +70,12 @@ async def pool_report(
     since_at = bounds(number_of(period.first), zone)[0]
     until_at = bounds(number_of(period.last), zone)[1]
     queries = inventory.database.queries(QUERIES)
-    rows = await inventory.database.fetch(
-        queries.served_by_hour, since_at=since_at, until_at=until_at, site=site, pool=pool
-    )
     span = Span(since_at, until_at, at - keep_days * DAY, at)
-    occupancy, held = await pool_use(inventory, span, site=site, pool=pool)
+    async with inventory.database.leisurely:
+        rows = await inventory.database.fetch(
+            queries.served_by_hour, since_at=since_at, until_at=until_at, site=site, pool=pool
+        )
+        occupancy, held = await pool_use(inventory, span, site=site, pool=pool)
     by_hour: defaultdict[int, dict[str, int]] = defaultdict(dict)
     whole: defaultdict[str, int] = defaultdict(int)
     for row in rows:

@@ -19,8 +19,6 @@ from router.reports.tally import QUERIES
 from router.reports.visits import FILTERS as VISIT_FILTERS
 from router.reports.visits import LONGEST_UNIQUE, VisitCounts, VisitQuestion, VisitsOf
 
-AT_ONCE: Final = 2
-"""Reports read for seconds: so many at a time, that connections are left for calls."""
 EXACT_CALLERS: Final = 100_000
 """In a period with more calls, callers are estimated from a sample."""
 BREATH: Final = 200
@@ -45,7 +43,6 @@ class Reports:
         self._database = database
         self._queries = database.queries(QUERIES)
         self._config = config
-        self._turns = asyncio.Semaphore(AT_ONCE)
 
     def zone_of(self, site: str | None) -> ZoneInfo:
         """The time zone of "today": the site's; for all sites the one that they share, or UTC."""
@@ -54,7 +51,7 @@ class Reports:
 
     async def make(self, query: Query) -> Report:
         """The report that is asked for."""
-        async with self._turns:
+        async with self._database.leisurely:
             plan = plan_of(query.dimension, query.filters.given().keys())
             now = await self._part(query, plan, query.period)
             compared = {"previous": query.period.before, "year": query.period.year_before}.get(query.compare)
