@@ -22,7 +22,7 @@ from router.attribution.call import Seen
 from router.attribution.call_model import DAY_SECONDS, LATER_STAGES, STAGES, Model
 from router.attribution.exposure import HOUR, Exposure
 
-ROUNDS: Final = 40
+ROUNDS: Final = 100
 BUSY_WEIGHT: Final = 1.0
 VISITS_WEIGHT: Final = 1.0
 STAGE_WEIGHT: Final = 0.7
