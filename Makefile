@@ -11,7 +11,7 @@ demo: setup
 test:
 	@.ci/setup --test
 	@$(MAKE) --no-print-directory lint
-	$(BIN)/python -m pytest
+	@.ci/tests
 
 lint:
 	@.ci/setup --dev
