@@ -63,7 +63,8 @@ class Service:
         self._role = role
         self._database = database
         self._pool = Pool(database, rest_seconds=config.pool.rest_seconds, idle_days=config.pool.idle_days)
-        self._migrated = asyncio.Event()
+        self._migrated = False
+        self._schema_tried = asyncio.Event()
         self._routed = RouteCounts()
         asked = (lambda: live.current, self._pool.number, RoutingStore(database), self._routed)
         self._fastagi = FastAgiServer(
@@ -147,18 +148,18 @@ class Service:
         yield "store", self._keep_schema
         if self._calls is not None:
             for name, service in self._calls.services():
-                yield name, partial(self._once_migrated, service)
+                yield name, partial(self._after_schema, service)
         yield from self._deliveries.services()
         yield from self._alerts.services()
         yield from self._watch.services()
         if self._pool_watch is not None:
             yield from self._pool_watch.services()
             days = VisitDays(self._database, lambda: self._live.current, now=now)
-            yield "visit-days", partial(self._once_migrated, days.run)
+            yield "visit-days", partial(self._after_schema, days.run)
             call_days = CallDays(self._database, lambda: self._live.current, now=now)
-            yield "call-days", partial(self._once_migrated, call_days.run)
+            yield "call-days", partial(self._after_schema, call_days.run)
             yield "geoip", self._geoip.run
-            yield "privacy", partial(self._once_migrated, self._forgetting.run)
+            yield "privacy", partial(self._after_schema, self._forgetting.run)
         if self._public is not None:
             public = self._public.application()
             yield "public", lambda: listen("public", public, http.public_host, http.public_port)
@@ -167,16 +168,21 @@ class Service:
         admin = admin_app(self._checks(), self._figures(), parts)
         yield "admin", lambda: listen("admin", admin, http.admin_host, http.admin_port)
 
-    async def _once_migrated(self, service: Callable[[], Awaitable[None]]) -> None:
-        """At a first start there are no tables to look at for a moment."""
-        await self._migrated.wait()
+    async def _after_schema(self, service: Callable[[], Awaitable[None]]) -> None:
+        """At a first start there are no tables to look at for a moment. A store that is away is not waited
+        for: the second witness and the ingest that takes its events need none.
+        """
+        await self._schema_tried.wait()
         await service()
 
     async def _keep_schema(self) -> None:
         """Bring the schema up to date, then look after the store: its health is known without a request."""
-        await self._pool.open()
-        await self._database.migrate("router", MIGRATIONS)
-        self._migrated.set()
+        try:
+            await self._pool.open()
+            await self._database.migrate("router", MIGRATIONS)
+        finally:
+            self._schema_tried.set()
+        self._migrated = True
         log.info("store.ready", dialect=self._database.dialect)
         while True:
             await asyncio.sleep(STORE_LOOK_SECONDS)
@@ -192,7 +198,7 @@ class Service:
         return checks
 
     def _store_ready(self) -> Readiness:
-        if not self._migrated.is_set() or not self._database.healthy:
+        if not self._migrated or not self._database.healthy:
             return Readiness(False, self._database.last_error or "its schema is not up to date yet")
         return Readiness(True, self._database.dialect)
 
