@@ -101,11 +101,6 @@ def day_of(number: int) -> date:
     return _EPOCH + timedelta(days=number)
 
 
-def weekday_of(number: int) -> int:
-    """0 Monday … 6 Sunday, of a stored day (1970-01-01 was a Thursday)."""
-    return (number + 3) % 7
-
-
 def local_day_and_hour(at: Instant, zone: ZoneInfo) -> tuple[int, int]:
     """The stored day and the hour (0 to 23) of an instant in a time zone."""
     local = datetime.fromtimestamp(at / 1000, zone)

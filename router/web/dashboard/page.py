@@ -19,6 +19,12 @@ from router.web.parts import Check, Parts
 Form = Mapping[str, str]
 
 
+def back(form: Form, page: str) -> str:
+    """Where a form says it was sent from: `page`, with parameters or without; `page` if it says another."""
+    to = form.get("back", "")
+    return to if to == page or to.startswith(f"{page}?") else page
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """One request for a page, by somebody who is logged in and may see it."""

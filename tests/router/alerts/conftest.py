@@ -17,7 +17,8 @@ from router.alerts import receivers, service
 from router.alerts.service import Alerts
 from router.config.live import LiveConfig
 from router.config.model import Config
-from tests.router.deliveries.conftest import Clock, database, far, postgresql_server, store_url
+from tests.router.deliveries.conftest import Clock, far
+from tests.router.store.conftest import database, postgresql_server, store_url
 
 __all__ = ["database", "far", "postgresql_server", "store_url"]
 

@@ -1,50 +1,26 @@
 """A store of each kind, calls in it, and the service that tells far sides of them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pool.database import Database, open_database
+from pool.database import Database
 from pool.instants import now
-from pool.service import Pool
 from router.config.live import LiveConfig
 from router.config.model import Config
 from router.deliveries import lane
 from router.deliveries.service import Deliveries
 from router.store.calls import CallBatch, CallStore, JournalMark
 from router.store.deliveries import DeliveryFilter, DeliveryStore
-from router.store.visits import MIGRATIONS
-from tests.pool.postgresql_server import PostgresqlServer, server_or_reason
 from tests.router.deliveries.far_side import FarSide, serving
 from tests.router.deliveries.records import cdr, columns
+from tests.router.store.conftest import database, postgresql_server, store_url
 
-
-@pytest.fixture(scope="module")
-def postgresql_server() -> Iterator[PostgresqlServer]:
-    yield from server_or_reason()
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/leaseline.db"
-        return
-    server: PostgresqlServer = request.getfixturevalue("postgresql_server")
-    with server.database() as url:
-        yield url
-
-
-@pytest.fixture
-async def database(store_url: str) -> AsyncIterator[Database]:
-    database = await open_database(store_url)
-    await Pool(database).open()
-    await database.migrate("router", MIGRATIONS)
-    yield database
-    await database.close()
+__all__ = ["database", "postgresql_server", "store_url"]
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import structlog
 from router.store.deliveries import STATES, DeliveryCursor, DeliveryFilter, DeliveryStore
 from router.users.roles import Role
 from router.web.admin_deliveries import destinations
-from router.web.dashboard.page import Action, Asked, Done, Form, Page, Place
+from router.web.dashboard.page import Action, Asked, Done, Form, Page, Place, back
 from router.web.dashboard.period import NAMED, period_of
 
 log = structlog.get_logger(__name__)
@@ -63,9 +63,9 @@ async def retry(asked: Asked, form: Form) -> Done:
     known = destination in {table.name for table in asked.config.delivery}
     store = DeliveryStore(asked.parts.database)
     if not known or not call_id.isalnum() or not await store.retry(call_id, destination, asked.at):
-        return Done(_back(form), "said.not_retried", is_error=True)
+        return Done(back(form, "/deliveries"), "said.not_retried", is_error=True)
     log.info("delivery.retried", call_id=call_id, destination=destination, by=asked.user.name)
-    return Done(_back(form), "said.retried")
+    return Done(back(form, "/deliveries"), "said.retried")
 
 
 async def enable(asked: Asked, form: Form) -> Done:
@@ -76,11 +76,6 @@ async def enable(asked: Asked, form: Form) -> Done:
         return Done("/deliveries", "said.not_enabled", is_error=True)
     log.info("delivery.destination_enabled", destination=destination, by=asked.user.name)
     return Done("/deliveries", "said.enabled", {"name": destination})
-
-
-def _back(form: Form) -> str:
-    to = form.get("back", "")
-    return to if to == "/deliveries" or to.startswith("/deliveries?") else "/deliveries"
 
 
 PAGE: Final = Page(

@@ -9,7 +9,7 @@ from pool.inventory import UnknownNumbers
 from pool.numbers import NumberKind
 from router.routing.numbering import NotANumber, to_e164
 from router.users.roles import Role
-from router.web.dashboard.page import Action, Asked, Done, Form, Page, Place
+from router.web.dashboard.page import Action, Asked, Done, Form, Page, Place, back
 
 log = structlog.get_logger(__name__)
 
@@ -67,7 +67,7 @@ def _just_before(text: str, country: str) -> str:
 
 async def retire(asked: Asked, form: Form) -> Done:
     """Numbers that are not to be given any more."""
-    to, wanted = _back(form), _numbers(form)
+    to, wanted = back(form, "/numbers"), _numbers(form)
     if not wanted:
         return Done(to, "said.no_numbers", is_error=True)
     try:
@@ -80,7 +80,7 @@ async def retire(asked: Asked, form: Form) -> Done:
 
 async def move(asked: Asked, form: Form) -> Done:
     """Numbers to another pool or site; an empty field changes nothing, `-` is the base."""
-    to, wanted = _back(form), _numbers(form)
+    to, wanted = back(form, "/numbers"), _numbers(form)
     pool, site = (form.get(name, "").strip()[:_MOST_CHARACTERS] for name in ("to_pool", "to_site"))
     if not wanted or not (pool or site) or not (pool + site).isprintable():
         return Done(to, "said.no_numbers", is_error=True)
@@ -98,11 +98,6 @@ def _numbers(form: Form) -> list[str]:
     """The numbers that were ticked: each is a field of its own, `number:+44…`."""
     ticked = (name.removeprefix("number:") for name in form if name.startswith("number:"))
     return [number for number in ticked if number.isprintable()][:MOST_AT_ONCE]
-
-
-def _back(form: Form) -> str:
-    to = form.get("back", "")
-    return to if to == "/numbers" or to.startswith("/numbers?") else "/numbers"
 
 
 PAGE: Final = Page(
