@@ -34,7 +34,7 @@ from router.routing.route import Route
 from router.store.forgetting import ForgettingStore
 from router.store.routing import RoutingStore
 from router.store.visits import MIGRATIONS
-from router.supervision import keep_running
+from router.supervision import end, keep_running
 from router.web.admin import Figures, admin_app
 from router.web.listen import listen
 from router.web.parts import Check, Parts, Readiness
@@ -130,9 +130,7 @@ class Service:
             await self._fastagi.drain(DRAIN_SECONDS)
         finally:
             watchdog.stop()
-            for task in reversed(tasks):
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end(tasks[::-1])
             await self._database.close()
 
     def _signals(self) -> asyncio.Event:

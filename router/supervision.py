@@ -1,7 +1,8 @@
 """Keeping services running: one that fails is logged and started again, the others go on."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
+from typing import Any
 
 import structlog
 
@@ -34,3 +35,18 @@ async def keep_running(
             pause = first_pause_seconds
         await asyncio.sleep(pause)
         pause = min(pause * 2, longest_pause_seconds)
+
+
+async def end(tasks: Collection[asyncio.Task[Any]], *, again_seconds: float = 15.0) -> list[Exception]:
+    """Cancels tasks and waits until all have ended; gives the exceptions that some ended with.
+
+    Once may not be enough: up to Python 3.11 `asyncio.wait_for`, which libraries use, forgets a cancellation
+    that comes together with its answer. `again_seconds` is longer than any of them takes to end in order.
+    """
+    running = set(tasks)
+    while running:
+        for task in running:
+            task.cancel()
+        _, running = await asyncio.wait(running, timeout=again_seconds)
+    failures = (task.exception() for task in tasks if not task.cancelled())
+    return [failure for failure in failures if isinstance(failure, Exception)]

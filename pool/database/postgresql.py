@@ -174,7 +174,8 @@ class PostgresqlDatabase(Database):
         pool, self._pool = self._pool, None
         if pool is not None:
             try:
-                await asyncio.wait_for(pool.close(), self._connect_seconds)
+                async with asyncio.timeout(self._connect_seconds):
+                    await pool.close()
             except TimeoutError:
                 pool.terminate()
 

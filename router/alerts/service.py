@@ -21,6 +21,7 @@ from router.config.alert import AnyReceiver, Cause
 from router.config.live import LiveConfig
 from router.metrics import counter
 from router.store.alerts import AlertStore
+from router.supervision import end
 
 log = structlog.get_logger(__name__)
 
@@ -74,7 +75,8 @@ class Alerts:
                 await self._follow(self._live.current.alert)
                 notice = None
                 with contextlib.suppress(TimeoutError):
-                    notice = await asyncio.wait_for(self._queue.get(), max(0.01, digest_at - loop.time()))
+                    async with asyncio.timeout_at(max(digest_at, loop.time() + 0.01)):
+                        notice = await self._queue.get()
                 if notice is not None:
                     await self._follow(self._live.current.alert)
                     await self._decide(notice)
@@ -145,11 +147,8 @@ class Alerts:
 
     async def _stop(self, names: Sequence[str]) -> None:
         stopped = [self._running.pop(name) for name in names]
-        for running in stopped:
-            running.task.cancel()
-        for ended in await asyncio.gather(*(running.task for running in stopped), return_exceptions=True):
-            if isinstance(ended, Exception):
-                log.error("alert.receiver_failed", error=repr(ended))
+        for failure in await end([running.task for running in stopped], again_seconds=0.5):
+            log.error("alert.receiver_failed", error=repr(failure))
 
     def troubles(self) -> dict[str, str]:
         """Which receivers cannot be told, and why."""

@@ -196,7 +196,8 @@ class Ingest:
         loop = asyncio.get_running_loop()
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), SAVE_POSITION_SECONDS)
+                async with asyncio.timeout(SAVE_POSITION_SECONDS):
+                    await self._wake.wait()
                 if self._calls.ready < MOST_IN_BATCH:
                     # Further calls that are about to end share the transaction.
                     await asyncio.sleep(GATHER_SECONDS)

@@ -107,7 +107,8 @@ class CdrFile:
                     save_at = loop.time() + SAVE_SECONDS
                 if len(calls) < MOST_LINES:
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self._news.wait(), POLL_SECONDS)
+                        async with asyncio.timeout(POLL_SECONDS):
+                            await self._news.wait()
                         await asyncio.sleep(GATHER_SECONDS)
         finally:
             with contextlib.suppress(StoreUnavailable):

@@ -19,6 +19,7 @@ from router.config.delivery import AnyDestination
 from router.deliveries.outcome import Ending, Outcome, Try, chance, finished
 from router.deliveries.sending import Item, Judging, Prepared, Sender
 from router.store.deliveries import Claimed, DeliveryStore, Finished
+from router.supervision import end
 
 log = structlog.get_logger(__name__)
 
@@ -86,7 +87,8 @@ class Lane:
                     self.trouble = f"the store cannot be used: {error}"
                     pause = STORE_PAUSE_SECONDS
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), pause)
+                    async with asyncio.timeout(pause):
+                        await self._wake.wait()
         finally:
             await self._end()
 
@@ -280,8 +282,6 @@ class Lane:
     async def _end(self) -> None:
         if self._sending:
             _, late = await asyncio.wait(self._sending, timeout=DRAIN_SECONDS)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+            await end(late)
         with contextlib.suppress(StoreUnavailable):
             await self._store.release(self._name, self._claim)

@@ -24,6 +24,7 @@ from router.deliveries.sending import NotUsable, Sender
 from router.deliveries.webhook import WebhookSender
 from router.store.calls import NewDelivery
 from router.store.deliveries import DeliveryStore
+from router.supervision import end
 
 log = structlog.get_logger(__name__)
 
@@ -80,7 +81,8 @@ class Deliveries:
                 with contextlib.suppress(StoreUnavailable):
                     self._waiting = list(await self._store.waiting()) if self._running else []
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._changed.wait(), COUNT_SECONDS)
+                    async with asyncio.timeout(COUNT_SECONDS):
+                        await self._changed.wait()
         finally:
             await self._stop(list(self._running))
 
@@ -123,11 +125,8 @@ class Deliveries:
 
     async def _stop(self, names: Sequence[str]) -> None:
         stopped = [self._running.pop(name) for name in names]
-        for running in stopped:
-            running.task.cancel()
-        for ended in await asyncio.gather(*(running.task for running in stopped), return_exceptions=True):
-            if isinstance(ended, Exception):
-                log.error("delivery.lane_failed", error=repr(ended))
+        for failure in await end([running.task for running in stopped]):
+            log.error("delivery.lane_failed", error=repr(failure))
         for running in stopped:
             await running.client.close()
 

@@ -106,7 +106,8 @@ class Recordings:
             if not worked:
                 with contextlib.suppress(TimeoutError):
                     pause = SETTLE_MS / 1000 if self.waiting else LOOK_SECONDS
-                    await asyncio.wait_for(self._wake.wait(), pause)
+                    async with asyncio.timeout(pause):
+                        await self._wake.wait()
                     # Calls that end one after another are looked at together.
                     await asyncio.sleep(SETTLE_MS / 1000)
 

@@ -8,6 +8,8 @@ from pool.database import Database
 from pool.instants import HOUR
 
 QUERIES = Path(__file__).parent / "sql" / "alerts"
+SKEW_MS = 60_000
+"""How far the clocks of two processes may be apart; told further ahead means that a clock was set back."""
 
 
 class Digest(NamedTuple):
@@ -46,7 +48,13 @@ class AlertStore:
         async with self._database.write() as transaction:
             before = await transaction.value(queries.suppressed_before, cause=cause, subject=subject)
             told = await transaction.fetch(
-                queries.tell, cause=cause, subject=subject, text=text, at=at, quiet_before=at - quiet_ms
+                queries.tell,
+                cause=cause,
+                subject=subject,
+                text=text,
+                at=at,
+                quiet_before=at - quiet_ms,
+                ahead_from=at + SKEW_MS,
             )
             if told:
                 return int(before or 0)

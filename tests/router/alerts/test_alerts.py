@@ -23,6 +23,7 @@ from router.alerts.service import Alerts
 from router.alerts.sources import of_call, of_delivery, of_pool
 from router.config.alert import Alerts as Settings
 from router.pool_watch import Alert as PoolAlert
+from router.store.alerts import AlertStore
 from tests.router.alerts.conftest import Post, settled
 from tests.router.deliveries.far_side import FarSide, answering, serving
 from tests.router.deliveries.records import cdr
@@ -75,6 +76,14 @@ async def test_it_is_quiet_across_restarts_and_processes(bell, far):
     told = texts(far)[1:]
     assert len(told) == 1
     assert "more since the last message" in told[0]
+
+
+async def test_who_comes_a_moment_later_with_an_earlier_clock_is_silent(bell):
+    store, at = AlertStore(bell.database), now()
+    told = {"quiet_ms": HOUR, "counts": True}
+    assert await store.tell("missed_call", "shop", "first", at=at, **told) == 0
+    assert await store.tell("missed_call", "shop", "second", at=at - 5_000, **told) is None
+    assert await store.tell("missed_call", "shop", "third", at=at + HOUR, **told) == 1
 
 
 async def test_a_clock_that_was_set_back_silences_nobody(bell, far):

@@ -1,17 +1,17 @@
 -- Warnings, and what numbers were shown.
 
--- name: tell(cause, subject, text, at, quiet_before)
+-- name: tell(cause, subject, text, at, quiet_before, ahead_from)
 -- Gives the row when it is to be told now; told by several at once, one of them is.
 INSERT INTO alert (cause, subject, told_at, suppressed, text)
 VALUES (:cause, :subject, :at, 0, :text)
 ON CONFLICT (cause, subject) DO UPDATE
 SET told_at = excluded.told_at, suppressed = 0, text = excluded.text
--- A clock that was set back silences nobody.
-WHERE alert.told_at <= :quiet_before OR alert.told_at > excluded.told_at
+-- A clock that was set back silences nobody; who is just a moment behind another process is silent.
+WHERE alert.told_at <= :quiet_before OR alert.told_at > :ahead_from
 RETURNING told_at;
 
 -- name: suppressed_before(cause, subject)$
-SELECT suppressed FROM alert WHERE cause = :cause AND subject = :subject;
+SELECT suppressed FROM alert WHERE cause = :cause AND subject = :subject /*postgresql FOR UPDATE */;
 
 -- name: suppress(cause, subject, text)!
 UPDATE alert SET suppressed = suppressed + 1, text = :text WHERE cause = :cause AND subject = :subject;
