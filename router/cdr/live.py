@@ -19,7 +19,7 @@ from router.cdr.timeline import epoch, sequence
 from router.store.calls import JournalMark
 
 SETTLE_MS: Final = 2_000
-"""How long to wait, after a call's last word, for words that were overtaken."""
+"""How long to wait, after a call's last word, for words that were overtaken, and for the journal's."""
 GONE_MS: Final = 3_000
 """How long to wait for the journal to tell the end of a call that the switch no longer has."""
 SILENT_MS: Final = 24 * 3_600_000
@@ -44,6 +44,7 @@ class Entry:
     line: int = 0
     alive_us: int = 0
     over_at: int | None = None
+    journal_over: bool = False
     gone_at: int | None = None
     told_at: int | None = None
     taken: bool = False
@@ -114,14 +115,18 @@ class LiveCalls:
             entry.last_us = max(entry.last_us, event.at_us)
         if entry.mark is None and mark is not None:
             entry.mark, entry.line = mark, self._lines
-        if event.type == LINKEDID_END or entry.over_at is not None:
-            self._ended(event.linkedid, entry, now)
+        if event.type == LINKEDID_END:
+            entry.journal_over |= mark is not None
+        elif entry.over_at is None:
+            return
+        self._ended(event.linkedid, entry, now)
 
     def _ended(self, linkedid: str, entry: Entry, now: int) -> None:
         if entry.over_at is None:
             entry.over_at = now
             self._over[linkedid] = None
-        if complete(entry.state):
+        # The second witness may be ahead of the journal, and knows whole seconds only.
+        if entry.journal_over and complete(entry.state):
             self._finish(linkedid, entry)
 
     def _finish(self, linkedid: str, entry: Entry) -> None:
@@ -179,7 +184,8 @@ class LiveCalls:
         """Finishes what ended without a last word. `caught_up`: the journal holds nothing unread."""
         for linkedid in list(self._over):
             entry = self._entries[linkedid]
-            if entry.over_at is not None and now - entry.over_at >= SETTLE_MS:
+            settled = entry.over_at is not None and now - entry.over_at >= SETTLE_MS
+            if settled and (entry.journal_over or caught_up):
                 self._finish(linkedid, entry)
         if not caught_up:
             return

@@ -153,7 +153,7 @@ def parked_and_fetched_then_parked_and_given_up(case: Case) -> None:
     number = case.number(LL_D1=first)
     run = case.begin(number, seconds=20)
     wait_until_parked(case)
-    fetch = case.stage.sandbox.peers.call("701", phone=fetcher, seconds=1.2)
+    fetch = case.stage.sandbox.peers.call("701", phone=fetcher, seconds=3.0)
     run.wait(30)
     fetch.wait(30)
     [seen], [fetched] = run.outcomes(), fetch.outcomes()

@@ -6,6 +6,7 @@ import pytest
 
 from pool.database import StoreUnavailable
 from router.cdr import ingest as ingest_module
+from router.cdr.live import SETTLE_MS
 from tests.router.cdr.bench import NOW, Bench, lease
 from tests.router.cdr.calls import AGENT1, EPOCH, NUMBER, Script, answered, coarse
 from tests.router.cdr.lines import append
@@ -228,6 +229,7 @@ async def test_the_second_witness_fills_what_the_journal_lost(bench):
             await asyncio.sleep(0.01)
         for event in coarse(events):
             ingest.witness(event)
+        bench.clock.at += SETTLE_MS
         (record,) = await bench.records(1)
         for event in coarse(events):
             ingest.witness(event)
@@ -235,6 +237,21 @@ async def test_the_second_witness_fills_what_the_journal_lost(bench):
         assert ingest.live() == []
     assert (record["result"], record["repaired"]) == ("answered", None)
     assert record["talk_seconds"] == pytest.approx(30.0, abs=1.01)
+
+
+async def test_a_witness_ahead_of_the_journal_costs_no_precision(bench):
+    events = answered(30.0).in_order()
+    append(bench.journal, events[:3])
+    async with bench.running() as ingest:
+        while ingest.counts.events < 3:
+            await asyncio.sleep(0.01)
+        for event in coarse(events):
+            ingest.witness(event)
+        await asyncio.sleep(0.1)
+        append(bench.journal, events[3:])
+        (record,) = await bench.records(1)
+    assert record["ended_at"] == "2025-11-22T13:10:35.330Z"
+    assert record["talk_seconds"] == pytest.approx(30.0, abs=0.01)
 
 
 async def test_holders_are_told_while_the_call_goes_on_and_when_it_ends(bench):
