@@ -23,6 +23,7 @@ from router.holds import HELD, askable, holds_of
 from router.metrics import counter, gauge
 from router.routing.fallback import FallbackTable
 from router.store.fallback import FallbackStore
+from router.unheard import Unheard
 from router.web.parts import Check, Readiness
 
 log = structlog.get_logger(__name__)
@@ -34,7 +35,6 @@ WITNESS_EVENTS: Final = "call,system"
 WITNESS_STAYS_SECONDS: Final = 60.0
 LEAST_DISK_BYTES: Final = 64 * 1024 * 1024
 """Below this the journal's disk may be full any moment, and Asterisk says nothing when it is."""
-UNHEARD_SECONDS: Final = 3.0
 OUR_CONTEXTS: Final = "leaseline-"
 
 
@@ -66,7 +66,7 @@ class Switch:
         self._witnessing = False
         self._look_at = 0.0
         self._started = ""
-        self._unheard: dict[str, float] = {}
+        self._unheard = Unheard(ingest.has_heard)
         self._malformed = 0
         self._holds: dict[str, bool] = {}
         self._ami = _connection(live, config.ami.username, config.ami.secret)
@@ -149,10 +149,9 @@ class Switch:
         at = now()
         channels = await connection.live_channels()
         self._ingest.switch_live([channel.linkedid for channel in channels], at)
-        heard = self._ingest.linkedids()
         seen_at = asyncio.get_running_loop().time()
         ours = {channel.linkedid for channel in channels if channel.context.startswith(OUR_CONTEXTS)}
-        self._unheard = {name: self._unheard.get(name, seen_at) for name in ours - heard}
+        self._unheard.look(ours, seen_at)
         self._look_at = seen_at + self._look_seconds
         if self._watched():
             told = await connection.variables(askable(channels), HELD)
@@ -183,10 +182,7 @@ class Switch:
             return "[ami] witness = on" if self._policy == "on" else ""
         if self._journal.state is JournalState.UNREADABLE:
             return f"the journal cannot be read: {self._journal.reason}"
-        seconds = asyncio.get_running_loop().time()
-        if any(seconds - since >= UNHEARD_SECONDS for since in self._unheard.values()) and not (
-            self._unheard.keys() <= self._ingest.linkedids()
-        ):
+        if self._unheard.lost(asyncio.get_running_loop().time()):
             return "calls are live that the journal does not tell of"
         free = _free_bytes(self._journal)
         if free is not None and free < LEAST_DISK_BYTES:

@@ -118,6 +118,10 @@ class Ingest:
         """The linkedids of the calls that are going on: far cheaper than `live`."""
         return self._calls.linkedids()
 
+    def has_heard(self, linkedid: str) -> bool:
+        """Whether anything was heard of a call, going on or over since not too long."""
+        return self._calls.has_heard(linkedid)
+
     def live(self) -> list[LiveCall]:
         """The calls that are going on."""
         return self._calls.live()

@@ -5,7 +5,7 @@ Times called `now` are milliseconds by the router's clock, those that end in `_u
 journal's.
 """
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
@@ -28,6 +28,8 @@ DOUBT_US: Final = 15 * 60 * 1_000_000
 """So long, re-reading starts no later than a call that may still turn out to be ours. An office's own calls
 may last for hours."""
 REMEMBERED: Final = 20_000
+PASSED: Final = 1_000
+"""So many calls that were none of ours are known to have been heard of."""
 
 Stage = Literal["routing", "ringing", "talking", "parked", "ending"]
 """Of a call that was passed on: where the caller is now."""
@@ -72,6 +74,7 @@ class LiveCalls:
         self._ready: OrderedDict[str, None] = OrderedDict()
         self._over: dict[str, None] = {}
         self._finished: OrderedDict[str, None] = OrderedDict()
+        self._passed: deque[str] = deque(maxlen=PASSED)
         self._run = (0, -1)
         self._last_us = 0
         self._lines = 0
@@ -135,6 +138,7 @@ class LiveCalls:
             self._ready[linkedid] = None
         else:
             del self._entries[linkedid]
+            self._passed.append(linkedid)
 
     def _note_restart(self, event: CelEvent) -> None:
         """Asterisk numbers its channels from 0 at each start: an old number at a later second is a new life.
@@ -251,6 +255,10 @@ class LiveCalls:
         return frozenset(
             name for name, entry in self._entries.items() if entry.state.ours and not entry.taken
         )
+
+    def has_heard(self, linkedid: str) -> bool:
+        """Whether anything was heard of a call, be it over since."""
+        return linkedid in self._entries or linkedid in self._finished or linkedid in self._passed
 
     def live(self) -> list[LiveCall]:
         """The calls that are going on, the oldest first."""
