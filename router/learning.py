@@ -7,13 +7,13 @@ from typing import Final, Protocol
 
 import structlog
 
-from pool.database import StoreUnavailable
 from pool.past import PastHolds
 from router.attribution.call import Seen
 from router.attribution.call_model import Model
 from router.attribution.exposure import HOUR, Exposure, exposure
 from router.attribution.learning import learnt
 from router.store.seen import SiteSeen
+from router.supervision import repeat
 
 log = structlog.get_logger(__name__)
 
@@ -105,12 +105,7 @@ class SiteModels:
 
     async def run(self, now: Callable[[], int]) -> None:
         """Keeps all models in step with the store, for as long as the process runs."""
-        while True:
-            try:
-                await self._look(now())
-            except StoreUnavailable as error:
-                log.warning("learning.store_unavailable", error=str(error))
-            await asyncio.sleep(LOOK_SECONDS)
+        await repeat(lambda: self._look(now()), LOOK_SECONDS, "learning.store_unavailable")
 
     async def _look(self, at: int) -> None:
         for found in await self._told.by_site():

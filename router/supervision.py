@@ -6,6 +6,8 @@ from typing import Any
 
 import structlog
 
+from pool.database import StoreUnavailable
+
 log = structlog.get_logger(__name__)
 
 
@@ -35,6 +37,16 @@ async def keep_running(
             pause = first_pause_seconds
         await asyncio.sleep(pause)
         pause = min(pause * 2, longest_pause_seconds)
+
+
+async def repeat(work: Callable[[], Awaitable[object]], seconds: float, failed: str) -> None:
+    """Does `work` for ever, `seconds` apart; a store that is gone is waited for and logged as `failed`."""
+    while True:
+        try:
+            await work()
+        except StoreUnavailable as error:
+            log.warning(failed, error=str(error))
+        await asyncio.sleep(seconds)
 
 
 async def end(tasks: Collection[asyncio.Task[Any]], *, again_seconds: float = 15.0) -> list[Exception]:

@@ -5,23 +5,18 @@ would cost several times that. Until its day is added up, reports count the day 
 comes later opens its day again.
 """
 
-import asyncio
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
-import structlog
-
-from pool.database import Database, StoreUnavailable, Transaction
+from pool.database import Database, Transaction
 from pool.instants import HOUR, Instant
 from router.config import Config
 from router.reports.credits import UTC
 from router.reports.periods import local_day_and_hour
+from router.reports.tally import QUERIES
+from router.supervision import repeat
 
-log = structlog.get_logger(__name__)
-
-QUERIES: Final = Path(__file__).parent / "sql"
 EVERY_SECONDS: Final = 600.0
 AFTER: Final = HOUR
 """A day is added up so long after its end, when its calls have ended: few open it again."""
@@ -44,12 +39,7 @@ class CallDays:
 
     async def run(self) -> None:
         """Adds up for ever; a store that is gone is waited for."""
-        while True:
-            try:
-                await self.close_days()
-            except StoreUnavailable as error:
-                log.warning("reports.calls_not_added_up", error=str(error))
-            await asyncio.sleep(EVERY_SECONDS)
+        await repeat(self.close_days, EVERY_SECONDS, "reports.calls_not_added_up")
 
     async def close_days(self) -> int:
         """Adds up every open day that is over at all sites, and in UTC; gives how many."""

@@ -4,14 +4,11 @@ It costs the leases nothing: a day is read on a reading connection and its sums 
 transaction. Every process of the web role may do so; whoever is first counts a day, and the others see it.
 """
 
-import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-import structlog
-
-from pool.database import Database, Reading, StoreUnavailable, Transaction
+from pool.database import Database, Reading, Transaction
 from pool.instants import HOUR, Instant
 from router.config import Config
 from router.reports.dimensions import SOURCE_COLUMNS, VISIT_VALUES
@@ -19,8 +16,7 @@ from router.reports.periods import bounds, local_day_and_hour
 from router.reports.query import MOST_ROWS
 from router.reports.tally import QUERIES
 from router.reports.visits import FILTERS, counts_of, hours_of, span_of
-
-log = structlog.get_logger(__name__)
+from router.supervision import repeat
 
 EVERY_SECONDS: Final = 600.0
 AFTER: Final = HOUR
@@ -40,12 +36,7 @@ class VisitDays:
 
     async def run(self) -> None:
         """Counts for ever; a store that is gone is waited for."""
-        while True:
-            try:
-                await self.close_days()
-            except StoreUnavailable as error:
-                log.warning("reports.visits_not_counted", error=str(error))
-            await asyncio.sleep(EVERY_SECONDS)
+        await repeat(self.close_days, EVERY_SECONDS, "reports.visits_not_counted")
 
     async def close_days(self) -> int:
         """Counts every day that is over and was not counted; gives how many. Raises StoreUnavailable."""
