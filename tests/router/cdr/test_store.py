@@ -56,6 +56,22 @@ async def test_the_order_of_writing_grows_even_when_the_clock_does_not(store):
     assert await store.written_after("pbx", START, 1) == written[:1]
 
 
+async def test_writing_a_call_is_no_more_work_among_thousands(store, database):
+    work: list[int] = []
+    async with database.write() as transaction:
+        await transaction.connection.set_progress_handler(lambda: work.append(1), 10)
+
+    async def of_one(number: int) -> int:
+        work.clear()
+        await store.write(batch(row(number)))
+        return len(work)
+
+    await store.write(batch(*(row(number) for number in range(10))))
+    among_few = await of_one(10)
+    await store.write(batch(*(row(number) for number in range(11, 3_000))))
+    assert 0 < await of_one(3_000) < 2 * among_few
+
+
 async def test_pages_by_cursor_and_filter(store):
     rows = [row(number, result="busy" if number % 2 else "missed") for number in range(7)]
     await store.write(batch(*rows))

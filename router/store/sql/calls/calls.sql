@@ -20,7 +20,11 @@ SELECT :call_id, :switch, :linkedid, :site, :number, :extension, :caller, :start
        CASE WHEN latest.written_at >= :now THEN latest.written_at + 1 ELSE :now END,
        :result, :match, :confidence, :visit_id, :visitor_id, :channel, :source, :medium, :campaign,
        :ring_seconds, :talk_seconds, :qualified, :first_call, :answered_by, :record
-FROM (SELECT COALESCE(MAX(written_at), 0) AS written_at FROM call WHERE switch = :switch) AS latest
+FROM (
+    -- Not MAX: within a subquery SQLite would read all of the switch's calls for it.
+    SELECT COALESCE((SELECT written_at FROM call WHERE switch = :switch ORDER BY written_at DESC LIMIT 1), 0)
+        AS written_at
+) AS latest
 WHERE TRUE
 ON CONFLICT (switch, linkedid) DO NOTHING;
 
