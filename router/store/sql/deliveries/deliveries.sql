@@ -130,8 +130,12 @@ FROM delivery
 GROUP BY destination, state;
 
 -- name: waiting()
--- What is not at rest, for the figures.
+-- What is not at rest, for the figures. A part for each partial index: all that was ever sent is not read.
 SELECT destination, state, COUNT(*) AS deliveries, MIN(since_at) AS oldest_at
-FROM delivery
-WHERE state IN ('due', 'sending', 'accepted', 'dead', 'unclear')
-GROUP BY destination, state;
+FROM delivery WHERE state = 'due' GROUP BY destination, state
+UNION ALL
+SELECT destination, state, COUNT(*), MIN(since_at)
+FROM delivery WHERE state IN ('sending', 'accepted') GROUP BY destination, state
+UNION ALL
+SELECT destination, state, COUNT(*), MIN(since_at)
+FROM delivery WHERE state IN ('dead', 'unclear') GROUP BY destination, state;
