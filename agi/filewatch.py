@@ -24,11 +24,10 @@ _END: Final = _DELETE_SELF | _MOVE_SELF | _UNMOUNT | _IGNORED
 _EVENT: Final = struct.Struct("iIII")
 
 _POLL_SECONDS: Final = (0.002, 0.02)
-_GATHER_SECONDS: Final = (0.01, 0.04)
-"""After a wake-up the writes of a moment are read together, more of them when many come: 2,000 lines/s cost
-25 reads, not 2,000."""
-_MANY: Final = 8
-_HEARTBEAT_SECONDS: Final = 0.25
+_GATHER_SECONDS: Final = 0.08
+"""After a wake-up the writes of a moment are read together: a call's dozen lines come in two or three such
+moments, and 2,000 lines/s cost a dozen reads. Whoever watches live calls is told every half second."""
+_HEARTBEAT_SECONDS: Final = 1.0
 _MUTE_LIMIT: Final = 3
 
 
@@ -42,6 +41,7 @@ class FolderWatch:
 
     def __init__(self, folder: Path) -> None:
         self.ended = False
+        self._woken: asyncio.Future[None] | None = None
         libc = ctypes.CDLL(None, use_errno=True)
         if not hasattr(libc, "inotify_init1"):
             raise OSError("no inotify on this system")
@@ -56,26 +56,31 @@ class FolderWatch:
     async def wait(self, seconds: float) -> bool:
         """Whether something happened since the last call; waits for it at most ``seconds``.
 
-        The descriptor is only polled while waiting, so a thousand writes between two waits cost one read.
+        The descriptor is only polled from a wait on until something happens, so a thousand writes between
+        two waits cost one read.
         """
         if self._drain():
             return True
-        loop = asyncio.get_running_loop()
-        woken = asyncio.Event()
-        loop.add_reader(self._fd, woken.set)
-        try:
-            async with asyncio.timeout(seconds):
-                await woken.wait()
-        except TimeoutError:
-            return False
-        finally:
-            loop.remove_reader(self._fd)
+        if self._woken is None:
+            loop = asyncio.get_running_loop()
+            self._woken = loop.create_future()
+            loop.add_reader(self._fd, self._wake)
+        # A wait in vain leaves the descriptor as it is, for the next one.
+        await asyncio.wait((self._woken,), timeout=seconds)
         return self._drain()
 
     def close(self) -> None:
         if self._fd >= 0:
+            self._wake()
             os.close(self._fd)
             self._fd = -1
+
+    def _wake(self) -> None:
+        woken, self._woken = self._woken, None
+        if woken is not None and not woken.get_loop().is_closed():
+            woken.get_loop().remove_reader(self._fd)
+            if not woken.done():
+                woken.set_result(None)
 
     def _drain(self) -> bool:
         happened = False
@@ -111,15 +116,13 @@ class FolderWaker:
         self._timed_out = False
         self._mute = 0
         self._idle_seconds = _POLL_SECONDS[0]
-        self._gather_seconds = _GATHER_SECONDS[0]
 
     @property
     def is_watching(self) -> bool:
         return self._watch is not None
 
-    def news(self, count: int) -> None:
-        """There were ``count`` new things after the last pause."""
-        self._gather_seconds = _GATHER_SECONDS[count >= _MANY]
+    def news(self) -> None:
+        """There was something new after the last pause."""
         self._idle_seconds = _POLL_SECONDS[0]
         if self._timed_out:
             self._mute += 1
@@ -136,7 +139,7 @@ class FolderWaker:
             self._idle_seconds = min(self._idle_seconds * 2, _POLL_SECONDS[1])
         elif await self._watch.wait(_HEARTBEAT_SECONDS):
             self._mute = 0
-            await asyncio.sleep(self._gather_seconds)
+            await asyncio.sleep(_GATHER_SECONDS)
         else:
             self._timed_out = True
 

@@ -105,7 +105,7 @@ class JournalReader:
                     self._close_file()
                     self._be(JournalState.UNREADABLE, str(error))
                 if lines:
-                    self._waker.news(len(lines))
+                    self._waker.news()
                     self.caught_up = False
                     position = lines[-1].end
                     yield lines
@@ -248,6 +248,7 @@ class JournalReader:
             self._finished[file.file_id] = self._offset + len(rest)
         self.caught_up = False
         self._close_file()
+        self._more = True  # the next file may be there already
 
     def _open_next(self) -> OpenFile | None:
         """The oldest file that is not finished."""
@@ -271,6 +272,7 @@ class JournalReader:
                 self.truncations += 1
                 self._close_file()
                 self._file = OpenFile(path)
+                self._more = True
                 return
         self._restart("journal file was truncated")
 
@@ -278,7 +280,7 @@ class JournalReader:
         """Read the open file from its start."""
         self.truncations += 1
         log.warning(why, path=str(self.path), offset=self._offset)
-        self._offset, self._skipping = 0, False
+        self._offset, self._skipping, self._more = 0, False, True
         if self._file is not None:
             self._file.head = b""
             self._file.learn_head()

@@ -26,8 +26,8 @@ from router.store.calls import JournalMark, NewDelivery
 
 log = structlog.get_logger(__name__)
 
-GATHER_SECONDS: Final = 0.2
-"""Calls that end within this time of one another share a transaction."""
+GATHER_SECONDS: Final = 0.5
+"""Calls that end within this time of one another share a transaction. The journal has them meanwhile."""
 MOST_IN_BATCH: Final = 100
 MOST_WAITING: Final = 1_000
 """Finished calls that may wait for the store before reading waits too."""

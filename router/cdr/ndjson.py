@@ -25,7 +25,7 @@ from router.store.calls import FilePlace, Written
 log = structlog.get_logger(__name__)
 
 MOST_LINES: Final = 500
-POLL_SECONDS: Final = 1.0
+POLL_SECONDS: Final = 5.0
 GATHER_SECONDS: Final = 0.1
 SAVE_SECONDS: Final = 5.0
 RETRY_SECONDS: Final = (0.2, 10.0)
