@@ -24,7 +24,7 @@ from collections.abc import Callable
 from typing import Final
 
 STALLED_EXIT_CODE: Final = 70
-_CHECKS_PER_STALL: Final = 8
+_CHECKS_PER_STALL: Final = 4
 _REPORT_SECONDS: Final = 0.5
 
 

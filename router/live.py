@@ -16,7 +16,7 @@ from pool.instants import to_iso
 from router.cdr.live import LiveCall, Stage
 from router.schema import Iso, Seconds
 
-LOOK_SECONDS: Final = 0.5
+LOOK_SECONDS: Final = 0.3
 
 
 class LiveEntry(TypedDict):

@@ -8,6 +8,7 @@ file.
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from typing import Final, Protocol
 
@@ -32,6 +33,8 @@ MOST_IN_BATCH: Final = 100
 MOST_WAITING: Final = 1_000
 """Finished calls that may wait for the store before reading waits too."""
 TICK_SECONDS: Final = 1.0
+TELL_TICKS: Final = 3
+"""After so many, numbers' holders are told of the calls that began: in one transaction for all."""
 TELL_EVERY_MS: Final = 30_000
 SAVE_POSITION_SECONDS: Final = 5.0
 TRY_REFUSED_SECONDS: Final = 60.0
@@ -172,12 +175,13 @@ class Ingest:
                     await self._room.wait()
 
     async def _tick(self) -> None:
-        while True:
+        for tick in itertools.count():
             await asyncio.sleep(TICK_SECONDS)
             caught_up = self._journal.caught_up
             if caught_up:
                 self.counts.lag_seconds = 0.0
-                await self._tell_active()
+                if tick % TELL_TICKS == 0:
+                    await self._tell_active()
             self._calls.sweep(self._now(), caught_up=caught_up)
             if self._calls.ready:
                 self._wake.set()

@@ -34,6 +34,8 @@ LOCK: Final = ".leaseline.lock"
 LOOK_SECONDS: Final = 5.0
 SETTLE_MS: Final = 2_000
 """After a call's end its files may still be written to for some milliseconds."""
+GATHER_SECONDS: Final = 5.0
+"""Calls that end one after another are looked at together. Until then the WAV is served as it is."""
 AGAIN_MS: Final = (10_000, 60_000, 600_000)
 """How long after a failure it is tried again; after the last, the WAV is kept as it is."""
 SWEEP_SECONDS: Final = 3_600.0
@@ -108,8 +110,7 @@ class Recordings:
                     pause = SETTLE_MS / 1000 if self.waiting else LOOK_SECONDS
                     async with asyncio.timeout(pause):
                         await self._wake.wait()
-                    # Calls that end one after another are looked at together.
-                    await asyncio.sleep(SETTLE_MS / 1000)
+                    await asyncio.sleep(GATHER_SECONDS)
 
     async def _choose_encoder(self) -> None:
         wanted = self._live.current.recordings.format

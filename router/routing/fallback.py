@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 GENERATION_FAMILY: Final = "leaseline-meta"
 GENERATION_KEY: Final = "generation"
 PAGE: Final = 2_000
-LOOK_SECONDS: Final = 1.0
+LOOK_SECONDS: Final = 3.0
 WHOLE_PASS_SECONDS: Final = 300.0
 
 

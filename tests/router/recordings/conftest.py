@@ -110,6 +110,7 @@ class Bench:
 async def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bench]:
     monkeypatch.setattr("router.recordings.worker.SETTLE_MS", 20)
     monkeypatch.setattr("router.recordings.worker.LOOK_SECONDS", 0.05)
+    monkeypatch.setattr("router.recordings.worker.GATHER_SECONDS", 0.02)
     monkeypatch.setattr("router.recordings.worker.AGAIN_MS", (10, 10, 10))
     folder = tmp_path / "recordings"
     folder.mkdir()

@@ -17,6 +17,7 @@ from router.store.visits import MIGRATIONS
 
 worker.SETTLE_MS = 1  # type: ignore[misc]
 worker.LOOK_SECONDS = 0.01  # type: ignore[misc]
+worker.GATHER_SECONDS = 0.001  # type: ignore[misc]
 
 
 async def main(folder: Path, form: str) -> None:
