@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -13,37 +13,14 @@ from typing import Any, ClassVar, TypeVar
 from urllib.parse import quote
 
 import aiosqlite
-from aiosql.adapters.aiosqlite import AioSQLiteAdapter
 
 from pool.database.direct import DIRECTLY, AnsweringAtOnce, DirectConnection, exclusively, result_of
 from pool.database.errors import StoreConflict, StoreUnavailable
 from pool.database.interface import Database
 from pool.database.lookups import Lookup, SharedTrips
 from pool.database.queries import Query
+from pool.database.sqlite_adapter import Connection, SqliteAdapter, execute, is_lasting, is_unavailable
 from pool.database.transaction import Reading, Row, Transaction
-
-# Primary result codes that say "not now" rather than "you made a mistake" (sqlite.org/rescode.html).
-_UNAVAILABLE = frozenset(
-    {
-        sqlite3.SQLITE_PERM,
-        sqlite3.SQLITE_BUSY,
-        sqlite3.SQLITE_LOCKED,
-        sqlite3.SQLITE_NOMEM,
-        sqlite3.SQLITE_READONLY,
-        sqlite3.SQLITE_INTERRUPT,
-        sqlite3.SQLITE_IOERR,
-        sqlite3.SQLITE_CORRUPT,
-        sqlite3.SQLITE_FULL,
-        sqlite3.SQLITE_CANTOPEN,
-        sqlite3.SQLITE_PROTOCOL,
-        sqlite3.SQLITE_NOTADB,
-    }
-)
-_PASSING = frozenset(
-    {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_INTERRUPT}
-)
-"""After these the connection is still good."""
-
 
 CLOSE_SECONDS = 5.0
 LOOK_SECONDS = 0.2
@@ -51,53 +28,6 @@ LOOK_SECONDS = 0.2
 OLDEST_SQLITE = (3, 38, 0)
 
 _Result = TypeVar("_Result")
-
-
-class SqliteAdapter(AioSQLiteAdapter):
-    """aiosql's adapter with one trip to aiosqlite's thread per query instead of three."""
-
-    async def select(
-        self, conn: Any, _query_name: str, sql: str, parameters: Any, record_class: Any = None
-    ) -> AsyncIterator[Any]:
-        for row in await conn.execute_fetchall(sql, parameters):
-            yield row
-
-    async def select_one(
-        self, conn: Any, _query_name: str, sql: str, parameters: Any, record_class: Any = None
-    ) -> Any:
-        rows = await conn.execute_fetchall(sql, parameters)
-        return rows[0] if rows else None
-
-    async def select_value(self, conn: Any, _query_name: str, sql: str, parameters: Any) -> Any:
-        rows = await conn.execute_fetchall(sql, parameters)
-        return rows[0][0] if rows else None
-
-    async def insert_update_delete(self, conn: Any, _query_name: str, sql: str, parameters: Any) -> None:
-        await conn.execute_fetchall(sql, parameters)
-
-    async def insert_update_delete_many(
-        self, conn: Any, _query_name: str, sql: str, parameters: Iterable[Mapping[str, Any]]
-    ) -> None:
-        await conn.executemany(sql, parameters)
-
-
-class _Connection(aiosqlite.Connection):
-    """Tells of the end of its thread, also when aiosqlite itself ends one that could not be opened.
-
-    A loop that is closed before leaves the thread with nobody to report to.
-    """
-
-    def __init__(
-        self, connector: Callable[[], sqlite3.Connection], ending: Callable[[asyncio.Future[Any]], None]
-    ) -> None:
-        super().__init__(connector, iter_chunk_size=64)
-        self._ending = ending
-
-    def stop(self) -> asyncio.Future[Any] | None:
-        future = super().stop()
-        if future is not None:
-            self._ending(future)
-        return future
 
 
 class SqliteDatabase(Database):
@@ -158,7 +88,7 @@ class SqliteDatabase(Database):
         self, connection: aiosqlite.Connection, work: Callable[[Transaction], Coroutine[Any, Any, _Result]]
     ) -> _Result:
         def deed(sqlite: sqlite3.Connection) -> _Result:
-            transaction = Transaction(AnsweringAtOnce(sqlite), self.translating, _execute)
+            transaction = Transaction(AnsweringAtOnce(sqlite), self.translating, execute)
             result: _Result = exclusively(sqlite, partial(work, transaction))
             return result
 
@@ -168,7 +98,7 @@ class SqliteDatabase(Database):
             await self._give_up_connections(busy=True)
             raise
         except Exception as error:
-            if _is_lasting(error) or _is_lasting(error.__cause__):
+            if is_lasting(error) or is_lasting(error.__cause__):
                 await self._give_up_connections()
             raise
         result: _Result = answer[0]
@@ -249,14 +179,14 @@ class SqliteDatabase(Database):
     async def _exclusively(self, connection: aiosqlite.Connection) -> AsyncIterator[Transaction]:
         try:
             await connection.execute("BEGIN IMMEDIATE")
-            yield Transaction(connection, self.translating, _execute)
+            yield Transaction(connection, self.translating, execute)
             await connection.commit()
         except asyncio.CancelledError:
             # Nothing may be awaited from a thread that does not answer; closing rolls back.
             await self._give_up_connections(busy=True)
             raise
         except Exception as error:
-            if _is_lasting(error) or _is_lasting(error.__cause__):
+            if is_lasting(error) or is_lasting(error.__cause__):
                 await self._give_up_connections()
             elif connection.in_transaction:
                 await connection.rollback()
@@ -317,7 +247,7 @@ class SqliteDatabase(Database):
             self.path.parent.mkdir(exist_ok=True)
         except OSError as error:
             raise StoreUnavailable(f"{self.path}: {error}") from error
-        connection = await _Connection(
+        connection = await Connection(
             lambda: sqlite3.connect(
                 self._uri(mode),
                 uri=True,
@@ -400,20 +330,6 @@ class SqliteDatabase(Database):
             await asyncio.wait(self._closing, timeout=CLOSE_SECONDS)
 
     def _translated(self, error: BaseException) -> StoreUnavailable | StoreConflict | None:
-        if isinstance(error, sqlite3.Error) and _primary_code(error) in _UNAVAILABLE:
+        if is_unavailable(error):
             return StoreUnavailable(f"{self.path}: {error}")
         return None
-
-
-async def _execute(connection: Any, sql: str) -> None:
-    await connection.execute_fetchall(sql)
-
-
-def _primary_code(error: sqlite3.Error) -> int:
-    code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
-    return code & 0xFF
-
-
-def _is_lasting(error: BaseException | None) -> bool:
-    """Whether the connection is of no further use."""
-    return isinstance(error, sqlite3.Error) and _primary_code(error) in _UNAVAILABLE - _PASSING

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any, ClassVar, TypeVar
 
 from pool.database import Database, Reading, StoreConflict, StoreUnavailable, Transaction
-from pool.database.sqlite import SqliteAdapter
+from pool.database.sqlite_adapter import SqliteAdapter
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
