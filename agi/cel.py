@@ -15,7 +15,7 @@ within a second (a channel that enters the same bridge twice) are told apart by 
 import csv
 import json
 from calendar import timegm
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
@@ -29,6 +29,7 @@ Identity: TypeAlias = tuple[str, str, int, tuple[tuple[str, str], ...]]
 _QUARTER_HOUR: Final = 900
 _USER_EXTRA: Final = '{"extra":"'
 _NOTHING: Final[Mapping[str, str]] = {}
+_scan_json: Final[Callable[[str, int], tuple[Any, int]]] = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
 
 
 class MalformedEvent(ValueError):
@@ -168,8 +169,11 @@ def _microseconds(eventtime: str) -> int:
 def _extra(raw: str) -> Mapping[str, str]:
     """The extra facts. What cannot be read is kept as it is: an event with less told beats none."""
     try:
-        parsed: Any = json.loads(raw)
-    except (ValueError, RecursionError):
+        # What json.loads calls in the end: Asterisk writes no spaces around the object.
+        parsed, end = _scan_json(raw, 0)
+        if end != len(raw):
+            parsed = json.loads(raw)
+    except (StopIteration, ValueError, RecursionError):
         whole, bar, _ = raw.removeprefix(_USER_EXTRA).rpartition("|")
         return {"unparsed": raw, "extra": whole} if raw.startswith(_USER_EXTRA) and bar else {"unparsed": raw}
     if not isinstance(parsed, dict):

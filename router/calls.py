@@ -20,6 +20,7 @@ from router.cdr.ingest import Ingest
 from router.cdr.live import LiveCall
 from router.cdr.ndjson import CdrFile
 from router.cdr.record import Cdr
+from router.config import Config
 from router.config.live import LiveConfig
 from router.deliveries.service import Deliveries
 from router.erasing import Erasing
@@ -63,6 +64,7 @@ class CallsRole:
         self._pool = pool
         self._calls = CallStore(database)
         self._journal = JournalReader(config.journal.path)
+        self._known_rules: dict[str | None, tuple[Config, SiteRules]] = {}
         self._models = SiteModels(
             SeenStore(database),
             lambda site, since_at, at: past_holds(database, site, since_at, at),
@@ -193,15 +195,22 @@ class CallsRole:
         )
 
     def _rules(self, site_key: str | None) -> SiteRules:
-        config = self._live.current
+        """Of the configuration and the model of now; made anew when either is another."""
+        config, model = self._live.current, self._models.model(site_key)
+        known = self._known_rules.get(site_key)
+        if known is not None and known[0] is config and known[1].model is model:
+            return known[1]
         site = config.site_of(site_key) if site_key else None
-        return SiteRules(
+        rules = SiteRules(
             qualified_seconds=site.qualified_seconds if site else SiteRules().qualified_seconds,
             unknown_below=config.cdr.unknown_below,
             lookback_seconds=config.cdr.lookback_hours * 3600,
-            model=self._models.model(site_key),
+            model=model,
             zone=ZoneInfo(site.time_zone) if site else None,
         )
+        if site is not None or site_key is None:
+            self._known_rules[site_key] = config, rules
+        return rules
 
     def _e164(self, digits: str) -> str | None:
         try:

@@ -24,7 +24,12 @@ class Heard:
 
     def told(self, name: str) -> str:
         """A value of the call's end, else of its routing, else the empty string."""
-        return (self.end.get(name) if self.end else "") or (self.route.get(name) if self.route else "")
+        return self._told.get(name, "")
+
+    @cached_property
+    def _told(self) -> dict[str, str]:
+        # No detail is empty: what the end tells counts, the routing tells the rest.
+        return dict((*(self.route.detail if self.route else ()), *(self.end.detail if self.end else ())))
 
     @cached_property
     def caller(self) -> Track:
@@ -68,5 +73,10 @@ class Heard:
 
     def caller_told(self, name: str) -> str:
         """What the events of the caller's channel told first: `caller`, `name` or `dnis`."""
-        known = [fact for fact in self.facts if fact.uniqueid == self.linkedid and fact.get(name)]
-        return min(known, key=lambda fact: (fact.at_us, fact)).get(name) if known else ""
+        return next((value for fact in self._callers if (value := fact.get(name))), "")
+
+    @cached_property
+    def _callers(self) -> list[Fact]:
+        """The facts of the caller's channel in the order of their instants."""
+        known = [fact for fact in self.facts if fact.uniqueid == self.linkedid]
+        return sorted(known, key=lambda fact: (fact.at_us, fact))

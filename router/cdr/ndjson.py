@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 MOST_LINES: Final = 500
 POLL_SECONDS: Final = 5.0
-GATHER_SECONDS: Final = 0.1
+GATHER_SECONDS: Final = 0.02
 SAVE_SECONDS: Final = 5.0
 RETRY_SECONDS: Final = (0.2, 10.0)
 LOCK_SECONDS: Final = 1.0

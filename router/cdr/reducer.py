@@ -145,8 +145,9 @@ def asked_at(state: CallState) -> int:
 
 def recording_to_measure(state: CallState) -> str | None:
     """The path of a recording whose size the journal did not tell, or None."""
-    route = _first(state.facts, EVENT_ROUTE)
-    end = _first(state.facts, EVENT_END)
+    told = [fact for fact in state.facts if fact.kind in {EVENT_ROUTE, EVENT_END}]
+    route = _first(told, EVENT_ROUTE)
+    end = _first(told, EVENT_END)
     if end is not None and end.get("bytes"):
         return None
     path = (end.get("file") if end else "") or (route.get("file") if route else "")

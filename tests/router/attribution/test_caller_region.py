@@ -1,5 +1,6 @@
 """Which country a caller's number belongs to."""
 
+import phonenumbers
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -33,3 +34,20 @@ def test_the_country_is_told_where_the_number_tells_it(number: str | None, regio
 def test_no_number_is_too_strange(number: str) -> None:
     region = region_of_caller(number)
     assert region is None or (len(region) == 2 and region.isupper())
+
+
+CODES = st.sampled_from(sorted(phonenumbers.COUNTRY_CODE_TO_REGION_CODE)) | st.sampled_from(
+    [1, 7, 39, 44, 61, 262]
+)
+
+
+@given(CODES, st.text("0123456789", min_size=3, max_size=12))
+def test_it_is_the_region_that_the_library_finds(code, rest):
+    number = f"+{code}{rest}"[:16]
+    try:
+        parsed = phonenumbers.parse(number)
+    except phonenumbers.NumberParseException:
+        return
+    found = phonenumbers.region_code_for_number(parsed)
+    if found is not None and found.isalpha() and len(number) >= 8:
+        assert region_of_caller(number) == found
