@@ -1,9 +1,9 @@
 """What adding up for reports costs a call that is stored: CPU of `CallStore.write` with and without it.
 
-    python tests/bench/call_write.py [--calls 4000] [--batch 1]
+    python tests/bench/call_write.py [--calls 4000] [--batch 1] [--before 0]
 
 Each call has a journey of one visit and is answered by one of twenty agents; both ways in turns,
-transaction by transaction, on SQLite. The medians are compared.
+transaction by transaction, on SQLite. The medians are compared. --before: so many calls are there already.
 """
 
 import argparse
@@ -42,7 +42,7 @@ async def nothing(*_: object) -> None:
     return None
 
 
-async def measure(calls: int, size: int) -> None:
+async def measure(calls: int, size: int, before: int) -> None:
     adding = Tally.add
     took: dict[str, list[float]] = {"without": [], "with": []}
     with tempfile.TemporaryDirectory() as folder:
@@ -50,10 +50,13 @@ async def measure(calls: int, size: int) -> None:
         await Pool(database).open()
         await database.migrate("router", MIGRATIONS)
         store = CallStore(database)
+        for first in range(0, before, 250):
+            rows = [row(number) for number in range(first, min(first + 250, before))]
+            await store.write(CallBatch("pbx", rows, [], JournalMark("f", "p", first, now()), now()))
         for place in range(2 * calls // size):
             way = ("without", "with")[place % 2]
             Tally.add = adding if way == "with" else nothing  # type: ignore[method-assign,assignment]
-            rows = [row(place * size + more) for more in range(size)]
+            rows = [row(before + place * size + more) for more in range(size)]
             batch = CallBatch("pbx", rows, [], JournalMark("f", "p", place, now()), now())
             begin = time.process_time()
             await store.write(batch)
@@ -72,8 +75,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--calls", type=int, default=4_000)
     parser.add_argument("--batch", type=int, default=1)
+    parser.add_argument("--before", type=int, default=0)
     asked = parser.parse_args()
-    asyncio.run(measure(asked.calls, asked.batch))
+    asyncio.run(measure(asked.calls, asked.batch, asked.before))
     return 0
 
 
