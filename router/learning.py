@@ -11,7 +11,7 @@ from pool.past import PastHolds
 from router.attribution.call import Seen
 from router.attribution.call_model import Model
 from router.attribution.exposure import HOUR, Exposure, exposure
-from router.attribution.learning import learnt
+from router.attribution.learning import certain, learnt
 from router.store.seen import SiteSeen
 from router.supervision import repeat
 
@@ -40,7 +40,9 @@ Past = Callable[[str, int, int], Awaitable[PastHolds]]
 
 @dataclass(frozen=True, slots=True)
 class Learnt:
-    """A site's model and what it was learnt from: calls, visits and clicks since an instant."""
+    """A site's model and what it was learnt from: calls, visits and clicks since an instant; `certain` of the
+    calls are certain matches.
+    """
 
     model: Model
     calls: int = 0
@@ -48,6 +50,7 @@ class Learnt:
     at: int | None = None
     visits: int = 0
     clicks: int = 0
+    certain: int = 0
 
 
 class SiteModels:
@@ -85,7 +88,8 @@ class SiteModels:
         else:
             model, exposed = self._worked_out(calls, past, since_at, at)
         visits = round(past.each * sum(hold.shown_at >= since_at for hold in past.holds))
-        found = Learnt(model, len(calls), since_at, at, visits, round(exposed.clicks))
+        matches = certain(model, calls)
+        found = Learnt(model, len(calls), since_at, at, visits, round(exposed.clicks), matches)
         self._learnt[site] = found
         return found
 

@@ -177,6 +177,12 @@ def _rates(
             known[guess.visitor_id] = known.get(guess.visitor_id, 0.0) + guess.probability
     theirs = [known.get(held.visitor_id, 0.0) for held in holdings]
     weights = [same + (1 - same) * model.stranger for same in theirs]
+    if tie.number == question.number:
+        # Who made that call while they held the number has called: now they redial, which is weighed below.
+        weights = [
+            (1 - same) * model.stranger if held.from_at <= tie.called_at else weight
+            for held, same, weight in zip(holdings, theirs, weights, strict=True)
+        ]
     rated = [
         (_holder(held, _relation(held)), model.holder_rate(sign) * weight)
         for held, sign, weight in zip(holdings, signs, weights, strict=True)

@@ -23,6 +23,8 @@ from router.attribution.call_model import DAY_SECONDS, LATER_STAGES, STAGES, Mod
 from router.attribution.exposure import HOUR, Exposure
 
 ROUNDS: Final = 100
+CERTAIN: Final = 0.95
+"""A call that a click explains so well is a certain match."""
 BUSY_WEIGHT: Final = 1.0
 VISITS_WEIGHT: Final = 1.0
 STAGE_WEIGHT: Final = 0.7
@@ -102,6 +104,20 @@ def learnt(prior: Model, calls: Sequence[Seen], exposed: Exposure) -> Model:
         strays_per_day=factors.strays * DAY_SECONDS,
         strays_per_hold=factors.copies * DAY_SECONDS / usual_holds[-1],
     )
+
+
+def certain(model: Model, calls: Sequence[Seen]) -> int:
+    """How many of the calls are certain matches: by the model, hardly anything but a click explains them."""
+    found = 0
+    for call in calls:
+        click = model.calls_per_click * call.click
+        other = call.redial + call.stray * model.stray_rate(call.holds)
+        other += model.calls_per_visit * (
+            sum(model.stages[stage] * readiness for stage, readiness in call.soon)
+            + sum(model.later_stages[stage] * readiness for stage, readiness in call.late)
+        )
+        found += click > 0 and click >= CERTAIN * (click + other)
+    return found
 
 
 def _rates(prior: Model, factors: _Factors) -> tuple[list[float], list[float]]:

@@ -50,12 +50,14 @@ def model(path: Path, key: str | None, output_format: str) -> None:
     if output_format == "table":
         for one, learnt in found:
             since = "" if learnt.since_at is None else f" since {to_iso(learnt.since_at)}"
-            click.echo(f"{one}: learnt from {learnt.calls} calls, {learnt.visits} visits{since}")
+            certain = f"{learnt.calls} calls ({learnt.certain} certain matches)"
+            click.echo(f"{one}: learnt from {certain}, {learnt.visits} visits{since}")
 
 
 def _rows(site_key: str, learnt: Learnt) -> Iterator[dict[str, Any]]:
     prior, found = _figures(Model()), _figures(learnt.model)
     yield {"site": site_key, "figure": "calls learnt from", "prior": 0, "learnt": learnt.calls}
+    yield {"site": site_key, "figure": "certain matches", "prior": 0, "learnt": learnt.certain}
     for name, figure in prior.items():
         yield {"site": site_key, "figure": name, "prior": _short(figure), "learnt": _short(found[name])}
 

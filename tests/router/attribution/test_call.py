@@ -107,6 +107,17 @@ def test_a_known_caller_who_visits_again_is_that_visit():
     assert verdict.confidence > 0.99
 
 
+def test_who_may_have_called_while_they_held_the_number_is_no_surer_when_the_caller_calls_again():
+    """Ten minutes ago the holder may have called from here: calling again says nothing of who it is."""
+    then = (Guess("visit-1", "visitor-1", 0.6), Guess(None, None, 0.4))
+    held = Holding(from_at=NOW - 12 * MINUTE, shown_at=NOW - 12 * MINUTE)
+    again = ask(held, tie=Tie(NOW - 10 * MINUTE, NUMBER, then))
+    assert (again.match, again.confidence) == ("live", pytest.approx(0.6, abs=0.02))
+    # Who got the number after that call saw it since.
+    later = ask(LIVE, tie=Tie(NOW - 10 * MINUTE, NUMBER, then))
+    assert later.confidence > 0.9
+
+
 def test_a_stray_who_calls_again_is_a_stray_whoever_holds_the_number_now():
     stray = Tie(NOW - 26 * 60 * MINUTE, NUMBER, (Guess("visit-0", "visitor-0", 0.1), Guess(None, None, 0.9)))
     verdict = ask(LIVE, tie=stray)

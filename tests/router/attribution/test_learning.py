@@ -2,14 +2,14 @@
 
 import math
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
 from router.attribution.call import Seen
 from router.attribution.call_model import DAY_SECONDS, HERE_STAGES, LATER_STAGES, STAGES, Model
 from router.attribution.exposure import HOUR, exposure
-from router.attribution.learning import learnt
+from router.attribution.learning import certain, learnt
 
 DAY = 24 * HOUR
 PRIOR = Model()
@@ -123,3 +123,13 @@ def test_visits_before_the_period_count_for_late_callers_only():
 def test_strays_are_told_a_day_and_number():
     assert PRIOR.stray_rate(0) * DAY_SECONDS == pytest.approx(PRIOR.strays_per_day)
     assert PRIOR.stray_rate(10) > PRIOR.stray_rate(0)
+
+
+def test_a_match_is_certain_where_a_click_explains_the_call():
+    clicked, long_ago = PRIOR.click.density(6), PRIOR.click.density(900)
+    there = call(HOUR, here_for=60)
+    calls = [there, there._replace(click=clicked), there._replace(click=long_ago), call(HOUR)]
+    assert [certain(PRIOR, [one]) for one in calls] == [0, 1, 0, 0]
+    assert certain(PRIOR, calls) == 1
+    # Where hardly a click becomes a call, a click makes nothing certain.
+    assert certain(replace(PRIOR, calls_per_click=1e-6), calls) == 0

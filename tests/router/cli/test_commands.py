@@ -195,10 +195,10 @@ def test_a_store_that_cannot_be_opened_is_one_readable_line(leaseline: Leaseline
 def test_a_sites_model_is_the_prior_until_calls_tell_more(leaseline: Leaseline) -> None:
     rows = json.loads(leaseline("site", "model", "shop", "--format", "json").output)
     figures = {row["figure"]: (row["prior"], row["learnt"]) for row in rows}
-    assert figures["calls learnt from"] == (0, 0)
+    assert figures["calls learnt from"] == figures["certain matches"] == (0, 0)
     assert figures["calls per visit"] == (0.02, 0.02)
     assert figures["gone, up to 30 min"] == (1.0, 1.0)
-    assert "learnt from 0 calls" in leaseline("site", "model").output
+    assert "learnt from 0 calls (0 certain matches)" in leaseline("site", "model").output
     refused = leaseline("site", "model", "nowhere")
     assert refused.exit_code == 1
     assert "there are: shop" in refused.output
