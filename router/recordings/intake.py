@@ -1,8 +1,10 @@
 """From stored calls to the recordings that they left in the folder."""
 
 import json
+import os
 import re
 import shutil
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -56,13 +58,13 @@ def _of_call(folders: Folders, written: Written, now: int) -> Recording | None:
         if told:
             log.error("recording.bad_name", call_id=written.call_id, reason=str(error))
         return None
-    if told is None or record["result"] == "voicemail":
-        _delete_bare(folder, f"{record['linkedid']}.wav", written.call_id)
     if told is None:
         size = _longest(folder, name)
-        if size is None:
+        if size is None or _bare_deleted(folder, name, size, written.call_id):
             return None
         told = {"seconds": 0.0, "channels": 1, "bytes": size}
+    elif record["result"] == "voicemail" and files.NAME.match(mixed := f"{record['linkedid']}.wav"):
+        _bare_deleted(folder, mixed, _longest(folder, mixed), written.call_id)
     return Recording(
         call_id=written.call_id,
         linkedid=record["linkedid"],
@@ -77,17 +79,30 @@ def _of_call(folders: Folders, written: Written, now: int) -> Recording | None:
     )
 
 
-def _delete_bare(folder: Path, name: str, call_id: str) -> None:
-    """Deletes the headers that MixMonitor left of a call that never was on a bridge."""
-    if files.NAME.match(name) and (_longest(folder, name) or EMPTY_BYTES + 1) <= EMPTY_BYTES:
-        files.delete(list(files.originals(folder, name)))
-        log.info("recording.deleted", call_id=call_id, name=name, reason="empty")
+def _bare_deleted(folder: Path, name: str, size: int | None, call_id: str) -> bool:
+    """Deletes the headers that MixMonitor left of a call that never was on a bridge, if they are no more."""
+    if not size or size > EMPTY_BYTES:
+        return False
+    files.delete(list(files.originals(folder, name)))
+    log.info("recording.deleted", call_id=call_id, name=name, reason="empty")
+    return True
 
 
 def _longest(folder: Path, name: str) -> int | None:
     """The size of the largest of the recording's files; None when there is none."""
-    sizes = [path.stat().st_size for path in files.originals(folder, name) if path.is_file()]
-    return max(sizes, default=None)
+    # As text: a Path for each would cost more than the question to the disk, and most calls have none.
+    stem = f"{folder}/{name.rpartition('.')[0]}"
+    sizes = (_size(f"{stem}{end}.wav") for end in ("", "-rx", "-tx"))
+    return max((size for size in sizes if size is not None), default=None)
+
+
+def _size(path: str) -> int | None:
+    """Bytes of an ordinary file; None when it is none."""
+    try:
+        status = os.stat(path)  # noqa: PTH116 - see above
+    except (OSError, ValueError):
+        return None
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
 def _message(folders: Folders, record: dict[str, Any]) -> str:
