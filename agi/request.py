@@ -2,15 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 from urllib.parse import parse_qsl
+
+_PARTS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
 class AgiRequest:
     """One question from the dialplan.
 
-    path: with its leading slash, "/route". query: after a question mark in the URL. args: ``agi_arg_1`` and
-    on. variables: all ``agi_*`` headers. peer: the address that asked. received_at: ms since the epoch, UTC.
+    path: with its leading slash, "/route". query: after a question mark in the URL. args: dialed, linkedid,
+    and caller or keyed digits, from the URL (``route/DIALED/CALLER/LINKEDID``: its line precedes all that a
+    caller can put into the header), or ``agi_arg_1`` and on, as dialplans of version 1 ask. variables: all
+    ``agi_*`` headers. peer: the address that asked. received_at: ms since the epoch, UTC.
     Every string is caller-controllable as far as the dialplan has not filtered it.
     """
 
@@ -24,6 +29,10 @@ class AgiRequest:
     @classmethod
     def of(cls, variables: Mapping[str, str], peer: str, received_at: int) -> "AgiRequest":
         script = variables.get("agi_network_script", "")
+        parts = script.split("/", 3)
+        if len(parts) == _PARTS:
+            path, dialed, third, linkedid = parts
+            return cls("/" + path, {}, (dialed, linkedid, third), variables, peer, received_at)
         path, _, query = script.partition("?")
         args: list[str] = []
         while (arg := variables.get(f"agi_arg_{len(args) + 1}")) is not None:

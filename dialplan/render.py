@@ -16,8 +16,10 @@ HERE = Path(__file__).resolve().parent
 PROMPTS = HERE / "prompts"
 """Folder of the prompts (8 kHz mono wav): installed as `leaseline/` in Asterisk's sounds folder."""
 
-DIALPLAN_VERSION = "1"
+DIALPLAN_VERSION = "2"
 """The contract of variables and user events with the router; the global LL_DIALPLAN says it to `doctor`."""
+ANSWERED_VERSIONS = frozenset({"1"})
+"""Former contracts that the router still understands."""
 
 _TARGET = r"PJSIP/[+]?[A-Za-z0-9_.-]+(@[A-Za-z0-9_.-]+)?"
 DIAL_STRING = f"^{_TARGET}(&{_TARGET})*$"

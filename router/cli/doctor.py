@@ -11,7 +11,7 @@ import click
 
 from agi.ami import AmiConnection, AmiError
 from agi.ami_event import AmiReply
-from dialplan.render import DIALPLAN_VERSION
+from dialplan.render import ANSWERED_VERSIONS, DIALPLAN_VERSION
 from pool.instants import now
 from router.cli.session import configuration, missing_secrets, store
 from router.config import Config
@@ -178,6 +178,11 @@ def _version(reply: AmiReply) -> tuple[bool, str]:
     found = _value(reply, "Value")
     if found == DIALPLAN_VERSION:
         return True, f"version {found}"
+    if found in ANSWERED_VERSIONS:
+        return (
+            True,
+            f"version {found} works; with {DIALPLAN_VERSION}, rendered and reloaded, calls ring sooner",
+        )
     if not found:
         return False, "leaseline.conf is not loaded: include it in extensions.conf, then `dialplan reload`"
     return False, f"version {found}, this router needs {DIALPLAN_VERSION}: render and reload it"

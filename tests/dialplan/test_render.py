@@ -65,7 +65,7 @@ def test_globals_are_the_settings() -> None:
         trunk_prefix="1", idd="011", nsn_min=10, nsn_max=10,
     )  # fmt: skip
     assert sections(render(settings)["leaseline.conf"])["globals"] == [
-        "LL_DIALPLAN=1",
+        "LL_DIALPLAN=2",
         "LL_AGI=hagi://router.example",
         "LL_AGI_SECONDS=0.75",
         "LL_FALLBACK=PJSIP/+441134960001@carrier",

@@ -12,7 +12,8 @@ MSET_PAIRS = 24
 class FakeRouter:
     """Serves on a thread; `with router.listen(address, behaviour):` then place calls.
 
-    `requests` holds the header of each connection as a dictionary.
+    `requests` holds the header of each connection as a dictionary, and what its address asks: `path`,
+    `dialed`, `other` (the caller, or the digits that were keyed) and `linkedid`.
     """
 
     def __init__(self) -> None:
@@ -61,7 +62,10 @@ class FakeRouter:
                 while not header.endswith(b"\n\n") and (more := connection.recv(4096)):
                     header += more
                 lines = header.decode("utf-8", "surrogateescape").splitlines()
-                self._asked.request = dict(line.split(": ", 1) for line in lines if ": " in line)
+                request = dict(line.split(": ", 1) for line in lines if ": " in line)
+                names = ("path", "dialed", "other", "linkedid")
+                request |= zip(names, request["agi_network_script"].split("/", 3), strict=False)
+                self._asked.request = request
                 self.requests.append(self._asked.request)
                 behave(connection)
             except OSError:

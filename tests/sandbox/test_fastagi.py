@@ -109,10 +109,16 @@ async def test_rotating_during_calls_loses_no_line(sandbox: Instance, number: st
                         for n in range(2)
                     )
                 )
-    await asyncio.sleep(0.5)
+
+    def ended() -> int:
+        ours = {line.event.linkedid for line in got if line.event.exten == number}
+        return sum(line.event.type == "LINKEDID_END" and line.event.linkedid in ours for line in got)
+
+    async with asyncio.timeout(10):
+        while ended() < 6:
+            await asyncio.sleep(0.01)
     stop.set()
     assert await rotating > 3
-    await asyncio.sleep(0.5)
     deleted = reader.delete_consumed(got[-1].end)
     assert len(deleted) > 3
     reading.cancel()

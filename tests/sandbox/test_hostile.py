@@ -69,8 +69,8 @@ def test_callers_name_changes_nothing(
     assert told.told("LL_END")["att"] == "1:ANSWER:16"
     [seen] = agent.outcomes()
     assert not set(seen.caller_name) & set('"&|,${}()<>;')
-    assert router.requests[0]["agi_arg_1"] == number
-    assert router.requests[0]["agi_arg_3"] == "+447700900123"
+    assert router.requests[0]["dialed"] == number
+    assert router.requests[0]["other"] == "+447700900123"
 
 
 @pytest.mark.parametrize("caller", ["anonymous", "+44%22%2C1", "447700900123%26PJSIP%2Fagent2", "''"])
@@ -80,5 +80,5 @@ def test_callers_number_is_digits_or_nothing(
     router.listen(sandbox.agi, router.answer({"LL_D1": "PJSIP/agent1"}))
     with sandbox.agent("agent1", answer_after=0.05):
         assert sandbox.call(number, caller=caller, seconds=0.2).status == 200
-    given = router.requests[0].get("agi_arg_3", "")
+    given = router.requests[0]["other"]
     assert set(given) <= set("+0123456789")

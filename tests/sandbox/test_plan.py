@@ -202,7 +202,7 @@ def test_extension_digits(either: Instance, router: FakeRouter, number: str, sto
         outcome = either.call(number, seconds=12, digits="1234#", digits_after=1.0)
     assert outcome.status == 200
     assert (len(default.outcomes()), len(wanted.outcomes())) == (0, 1)
-    assert router.requests[1]["agi_arg_3"] == "1234"
+    assert router.requests[1]["other"] == "1234"
     told = story(either, number)
     assert told.told("LL_EXT")["ext"] == "1234"
     assert told.told("LL_END")["ext"] == "1234"

@@ -95,9 +95,9 @@ class Stage:
 
     def _answer(self, connection: Any) -> None:
         asked = self._agi.asked
-        dialed, digits = asked["agi_arg_1"], asked.get("agi_arg_3", "")
+        dialed, digits = asked["dialed"], asked["other"]
         time.sleep(self.delays.get(dialed, 0))
-        if asked["agi_request"].endswith("/extension"):
+        if asked["path"] == "extension":
             plan = self.extensions.get((asked["agi_callerid"], digits), {"LL_ASK": "1"})
         else:
             plan = self.plans.get(asked["agi_callerid"]) or self.plans[dialed]
