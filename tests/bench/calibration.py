@@ -1,16 +1,19 @@
 """How honest the confidence is: traffic with known truth through the real pool and attribution.
 
-    PYTHONPATH=. python tests/bench/calibration.py [--seed 1] [--regime "tight pool"] [--picture FILE.svg]
+    PYTHONPATH=. python tests/bench/calibration.py [--seed 1 …] [--regime "tight pool"] [--picture FILE.svg]
 
 Each regime (`_calibration_traffic`) is replayed in virtual time; the attribution never sees the truth. Told
-are the expected calibration error over ten bins of the best candidate's probability, the Brier score over all
-candidates, accuracy, credits, silent mistakes (credits that are wrong), and the wrong credits of the rule
-"whoever holds it now" against ours at the same coverage.
+are the expected calibration error over ten bins of the best candidate's probability, what it would be by
+chance alone (had every claim been honest), the Brier score over all candidates, accuracy, credits, silent
+mistakes (credits that are wrong), and the wrong credits of the rule "whoever holds it now" against ours at
+the same coverage.
 """
 
 import argparse
 import asyncio
+import itertools
 import json
+import random
 import tempfile
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -51,12 +54,15 @@ class Judged(NamedTuple):
 
 
 class Score(NamedTuple):
-    """One regime's result. `bins`: (calls, mean probability, share right) by tenth of the probability."""
+    """One regime's result. `chance`: the error that so many calls would show if all claims were honest.
+    `bins`: (calls, mean probability, share right) by tenth of the probability.
+    """
 
     regime: str
     calls: int
     accuracy: float
     error: float
+    chance: float
     brier: float
     credits: int
     silent: int
@@ -135,20 +141,15 @@ def _judged(
 
 def score(regime: str, calls: Sequence[Judged]) -> Score:
     """What the judged calls come to."""
-    sorted_in: defaultdict[int, list[Judged]] = defaultdict(list)
-    for call in calls:
-        sorted_in[min(BINS - 1, int(call.probability * BINS))].append(call)
-    bins = {
-        place: (len(some), _mean([call.probability for call in some]), _mean([call.right for call in some]))
-        for place, some in sorted(sorted_in.items())
-    }
+    bins = _bins([(call.probability, call.right) for call in calls])
     covered = sum(call.held for call in calls)
     surest = sorted(calls, key=lambda call: -call.visit_probability)[:covered]
     return Score(
         regime,
         len(calls),
         _mean([call.right for call in calls]),
-        sum(count * abs(claimed - right) for count, claimed, right in bins.values()) / len(calls),
+        _error(bins),
+        by_chance([call.probability for call in calls]),
         _mean([call.brier for call in calls]),
         sum(call.credited for call in calls),
         sum(call.credited and not call.credit_right for call in calls),
@@ -159,6 +160,27 @@ def score(regime: str, calls: Sequence[Judged]) -> Score:
     )
 
 
+def by_chance(claims: Sequence[float], times: int = 200) -> float:
+    """The mean calibration error of calls that are right exactly as often as claimed."""
+    chance = random.Random(1)
+    return _mean([_error(_bins([(one, chance.random() < one) for one in claims])) for _ in range(times)])
+
+
+def _bins(calls: Sequence[tuple[float, bool]]) -> dict[int, tuple[int, float, float]]:
+    sorted_in: defaultdict[int, list[tuple[float, bool]]] = defaultdict(list)
+    for claimed, right in calls:
+        sorted_in[min(BINS - 1, int(claimed * BINS))].append((claimed, right))
+    return {
+        place: (len(some), _mean([claimed for claimed, _ in some]), _mean([right for _, right in some]))
+        for place, some in sorted(sorted_in.items())
+    }
+
+
+def _error(bins: Mapping[int, tuple[int, float, float]]) -> float:
+    whole = sum(count for count, _, _ in bins.values())
+    return sum(count * abs(claimed - right) for count, claimed, right in bins.values()) / (whole or 1)
+
+
 def _mean(figures: Sequence[float]) -> float:
     return sum(figures) / len(figures) if figures else 0.0
 
@@ -167,32 +189,38 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=int, nargs="+", default=[1])
     parser.add_argument("--regime", action="append", help="only these (by default all)")
-    parser.add_argument("--picture", type=Path, help="draw the reliability curves into this SVG")
+    parser.add_argument("--picture", type=Path, help="draw the first seed's curves into this SVG")
     asked = parser.parse_args()
     wanted = [regime for regime in REGIMES if not asked.regime or regime.name in asked.regime]
-    print("| regime | calls | right | ECE | Brier | credits | silent | covered | wrong: rule | wrong: ours |")
-    print("|---|---|---|---|---|---|---|---|---|---|")
+    print(
+        "| regime | seed | calls | right | ECE | by chance | Brier | credits | silent | covered "
+        "| wrong: rule | wrong: ours |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|---|---|---|")
     scores = []
-    for regime in wanted:
-        found = score(regime.name, outcome(regime, asked.seed))
-        scores.append(found)
+    for regime, seed in itertools.product(wanted, asked.seed):
+        found = score(regime.name, outcome(regime, seed))
+        scores.append((seed, found))
         silent = found.silent / found.credits if found.credits else 0.0
         print(
-            f"| {found.regime} | {found.calls} | {found.accuracy:.1%} | {found.error:.3f} "
-            f"| {found.brier:.3f} "
+            f"| {found.regime} | {seed} | {found.calls} | {found.accuracy:.1%} | {found.error:.3f} "
+            f"| {found.chance:.3f} | {found.brier:.3f} "
             f"| {found.credits} | {silent:.1%} | {found.covered} | {found.rule_wrong} | {found.ours_wrong} |",
             flush=True,
         )
-    for found in scores:
+    for seed, found in scores:
         row = " · ".join(
             f"{place / BINS:.1f}: {count} {claimed:.2f}/{right:.2f}"
             for place, (count, claimed, right) in found.bins.items()
         )
-        print(f"\n{found.regime} (bin: calls claimed/right): {row}")
+        print(f"\n{found.regime}, seed {seed} (bin: calls claimed/right): {row}")
     if asked.picture:
-        asked.picture.write_text(drawn({found.regime: found.bins for found in scores}), encoding="utf-8")
+        asked.picture.write_text(
+            drawn({found.regime: found.bins for seed, found in scores if seed == asked.seed[0]}),
+            encoding="utf-8",
+        )
 
 
 if __name__ == "__main__":
