@@ -84,12 +84,17 @@ async def test_numbers_are_put_once_and_changed_with_the_configuration(
     live = LiveConfig(tmp_path / "config.toml", Config.model_validate({"site": [SHOP]}))
     astdb = AstDbInMemory()
     both = "PJSIP/agent1&PJSIP/agent2"
-    async with running(FallbackTable(live, FallbackStore(database, "pbx"), astdb)):
+    table = FallbackTable(live, FallbackStore(database, "pbx"), astdb)
+    async with running(table):
         await until(astdb, {"442079460100": both, "442079460101": both})
         puts = astdb.puts
         live.current = Config.model_validate({"site": [SHOP | {"step": [{"targets": ["PJSIP/agent3"]}]}]})
         await until(astdb, {"442079460100": "PJSIP/agent3", "442079460101": "PJSIP/agent3"})
         assert astdb.puts == puts + 2
+        async with asyncio.timeout(10):
+            # What is in AstDB is noted in the store a moment later.
+            while table.numbers_put < puts + 2:
+                await asyncio.sleep(0.01)
 
     again = FallbackTable(live, FallbackStore(database, "pbx"), astdb)
     async with running(again):
