@@ -112,8 +112,9 @@ class JournalReader:
                     if self._more:
                         await asyncio.sleep(0)
                         continue
-                    self.caught_up = not self._is_settling()
-                    await self._waker.pause()
+                    settling = self._is_settling()
+                    self.caught_up = not settling
+                    await self._waker.pause(poll=settling)
                 elif self._more:
                     await asyncio.sleep(0)
                 else:

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
+from agi import filewatch
 from agi.journal import JournalLine, JournalReader, JournalState
 from agi.journal_files import Position
 
@@ -117,6 +118,20 @@ async def test_rotation_loses_and_repeats_nothing(path: Path) -> None:
         await tail.has(*range(40))
     assert len(list(path.parent.iterdir())) == 11
     assert tail.reader.late_files == 0
+
+
+async def test_what_follows_a_rotation_needs_no_further_sign(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder tells of a file's last lines, its new name and the next file at once, and then nothing."""
+    monkeypatch.setattr(filewatch, "_HEARTBEAT_SECONDS", 60.0)
+    write(path, 1)
+    async with tailing(path) as tail:
+        await tail.has(1)
+        write(path, 2)
+        tail.reader.rotate()
+        write(path, 3)
+        await tail.has(1, 2, 3)
 
 
 async def test_rotating_nothing_is_nothing(path: Path) -> None:
