@@ -151,7 +151,8 @@ class Switch:
         self._ingest.switch_live([channel.linkedid for channel in channels], at)
         seen_at = asyncio.get_running_loop().time()
         ours = {channel.linkedid for channel in channels if channel.context.startswith(OUR_CONTEXTS)}
-        self._unheard.look(ours, seen_at)
+        # A reader that is behind, as under overload, has lost nothing; the witness would be a load more.
+        self._unheard.look(ours if self._journal.caught_up else (), seen_at)
         self._look_at = seen_at + self._look_seconds
         if self._watched():
             told = await connection.variables(askable(channels), HELD)
@@ -182,7 +183,7 @@ class Switch:
             return "[ami] witness = on" if self._policy == "on" else ""
         if self._journal.state is JournalState.UNREADABLE:
             return f"the journal cannot be read: {self._journal.reason}"
-        if self._unheard.lost(asyncio.get_running_loop().time()):
+        if self._journal.caught_up and self._unheard.lost(asyncio.get_running_loop().time()):
             return "calls are live that the journal does not tell of"
         free = _free_bytes(self._journal)
         if free is not None and free < LEAST_DISK_BYTES:
