@@ -66,7 +66,7 @@ class Switch:
         self._witnessing = False
         self._look_at = 0.0
         self._started = ""
-        self._unheard = Unheard(ingest.has_heard)
+        self._unheard = Unheard(ingest.has_heard, lambda: journal.caught_up)
         self._malformed = 0
         self._holds: dict[str, bool] = {}
         self._ami = _connection(live, config.ami.username, config.ami.secret)
@@ -151,8 +151,7 @@ class Switch:
         self._ingest.switch_live([channel.linkedid for channel in channels], at)
         seen_at = asyncio.get_running_loop().time()
         ours = {channel.linkedid for channel in channels if channel.context.startswith(OUR_CONTEXTS)}
-        # A reader that is behind, as under overload, has lost nothing; the witness would be a load more.
-        self._unheard.look(ours if self._journal.caught_up else (), seen_at)
+        self._unheard.look(ours, seen_at)
         self._look_at = seen_at + self._look_seconds
         if self._watched():
             told = await connection.variables(askable(channels), HELD)
@@ -183,7 +182,7 @@ class Switch:
             return "[ami] witness = on" if self._policy == "on" else ""
         if self._journal.state is JournalState.UNREADABLE:
             return f"the journal cannot be read: {self._journal.reason}"
-        if self._journal.caught_up and self._unheard.lost(asyncio.get_running_loop().time()):
+        if self._unheard.lost(asyncio.get_running_loop().time()):
             return "calls are live that the journal does not tell of"
         free = _free_bytes(self._journal)
         if free is not None and free < LEAST_DISK_BYTES:

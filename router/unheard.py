@@ -8,19 +8,24 @@ UNHEARD_SECONDS: Final = 3.0
 
 
 class Unheard:
-    """What was live at the last look without a line having been read of it."""
+    """What was live at the last look without a line having been read of it.
 
-    def __init__(self, heard: Callable[[str], bool]) -> None:
-        """`heard`: whether a call's lines were read, be it over by now."""
+    A reader that is behind, as under overload, has lost nothing: then nothing is unheard of.
+    """
+
+    def __init__(self, heard: Callable[[str], bool], caught_up: Callable[[], bool]) -> None:
+        """`heard`: whether a call's lines were read, be it over by now; `caught_up`: whether all were."""
         self._heard = heard
+        self._caught_up = caught_up
         self._since: dict[str, float] = {}
 
     def look(self, linkedids: Iterable[str], at: float) -> None:
         """These calls of ours are live at `at`, seconds of any clock that does not jump."""
-        self._since = {name: self._since.get(name, at) for name in linkedids if not self._heard(name)}
+        unheard = (name for name in linkedids if not self._heard(name)) if self._caught_up() else ()
+        self._since = {name: self._since.get(name, at) for name in unheard}
 
     def lost(self, at: float) -> bool:
         """Whether a call has been unheard of for too long."""
-        return any(
+        return self._caught_up() and any(
             at - since >= UNHEARD_SECONDS and not self._heard(name) for name, since in self._since.items()
         )
