@@ -15,7 +15,7 @@ within a second (a channel that enters the same bridge twice) are told apart by 
 import csv
 import json
 from calendar import timegm
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
@@ -29,7 +29,7 @@ Identity: TypeAlias = tuple[str, str, int, tuple[tuple[str, str], ...]]
 _QUARTER_HOUR: Final = 900
 _USER_EXTRA: Final = '{"extra":"'
 _NOTHING: Final[Mapping[str, str]] = {}
-_scan_json: Final[Callable[[str, int], tuple[Any, int]]] = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
+_decode_json: Final = json.JSONDecoder().raw_decode
 
 
 class MalformedEvent(ValueError):
@@ -170,10 +170,10 @@ def _extra(raw: str) -> Mapping[str, str]:
     """The extra facts. What cannot be read is kept as it is: an event with less told beats none."""
     try:
         # What json.loads calls in the end: Asterisk writes no spaces around the object.
-        parsed, end = _scan_json(raw, 0)
+        parsed, end = _decode_json(raw)
         if end != len(raw):
             parsed = json.loads(raw)
-    except (StopIteration, ValueError, RecursionError):
+    except (ValueError, RecursionError):
         whole, bar, _ = raw.removeprefix(_USER_EXTRA).rpartition("|")
         return {"unparsed": raw, "extra": whole} if raw.startswith(_USER_EXTRA) and bar else {"unparsed": raw}
     if not isinstance(parsed, dict):

@@ -84,16 +84,16 @@ async def execute(connection: Any, sql: str) -> None:
     await connection.execute_fetchall(sql)
 
 
-def primary_code(error: sqlite3.Error) -> int:
+def _primary_code(error: sqlite3.Error) -> int:
     code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
     return code & 0xFF
 
 
 def is_lasting(error: BaseException | None) -> bool:
     """Whether the connection is of no further use."""
-    return isinstance(error, sqlite3.Error) and primary_code(error) in _UNAVAILABLE - _PASSING
+    return isinstance(error, sqlite3.Error) and _primary_code(error) in _UNAVAILABLE - _PASSING
 
 
 def is_unavailable(error: BaseException) -> bool:
     """Whether the store cannot be used now, rather than wrongly asked."""
-    return isinstance(error, sqlite3.Error) and primary_code(error) in _UNAVAILABLE
+    return isinstance(error, sqlite3.Error) and _primary_code(error) in _UNAVAILABLE

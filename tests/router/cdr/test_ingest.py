@@ -1,11 +1,15 @@
 """The journal's way into a real store: once each, in any weather."""
 
 import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 import pytest
 
+from agi.cel import CelEvent
 from pool.database import StoreUnavailable
 from router.cdr import ingest as ingest_module
+from router.cdr.ingest import Ingest
 from router.cdr.live import SETTLE_MS
 from tests.router.cdr.bench import NOW, Bench, lease
 from tests.router.cdr.calls import AGENT1, EPOCH, NUMBER, Script, answered, coarse
@@ -221,14 +225,21 @@ async def test_calls_that_the_switch_no_longer_has_are_finished(bench):
     assert record["ended_at"] == "2025-11-22T13:10:40.000Z"
 
 
-async def test_the_second_witness_fills_what_the_journal_lost(bench):
-    events = answered(30.0).in_order()
+@asynccontextmanager
+async def witnessed(bench: Bench, events: Sequence[CelEvent]) -> AsyncIterator[Ingest]:
+    """The journal told of three events until now, the second witness of all."""
     append(bench.journal, events[:3])
     async with bench.running() as ingest:
         while ingest.counts.events < 3:
             await asyncio.sleep(0.01)
         for event in coarse(events):
             ingest.witness(event)
+        yield ingest
+
+
+async def test_the_second_witness_fills_what_the_journal_lost(bench):
+    events = answered(30.0).in_order()
+    async with witnessed(bench, events) as ingest:
         bench.clock.at += SETTLE_MS
         (record,) = await bench.records(1)
         for event in coarse(events):
@@ -241,12 +252,7 @@ async def test_the_second_witness_fills_what_the_journal_lost(bench):
 
 async def test_a_witness_ahead_of_the_journal_costs_no_precision(bench):
     events = answered(30.0).in_order()
-    append(bench.journal, events[:3])
-    async with bench.running() as ingest:
-        while ingest.counts.events < 3:
-            await asyncio.sleep(0.01)
-        for event in coarse(events):
-            ingest.witness(event)
+    async with witnessed(bench, events):
         await asyncio.sleep(0.1)
         append(bench.journal, events[3:])
         (record,) = await bench.records(1)
