@@ -19,7 +19,7 @@ async def connected(peer: AmiPeer, **settings: Any) -> AsyncIterator[AmiConnecti
     connection = AmiConnection("127.0.0.1", peer.port, "leaseline", "secret", **settings)
     running = asyncio.create_task(connection.run())
     try:
-        assert await connection.wait_connected(5)
+        assert await connection.wait_connected(20)
         yield connection
     finally:
         await connection.close()
@@ -122,7 +122,7 @@ async def test_astdb(peer: AmiPeer) -> None:
 
 async def test_a_lost_bulk_says_so(peer: AmiPeer) -> None:
     peer.answers["dbput"] = lambda fields: None
-    async with connected(peer, action_seconds=0.1) as ami:
+    async with connected(peer, action_seconds=0.5) as ami:
         with pytest.raises(AmiTimeout, match="2 of 2"):
             await ami.db_put("leaseline", [("1", "a"), ("2", "b")])
     async with connected(peer) as ami:
@@ -225,7 +225,7 @@ async def test_a_refused_login_is_told_and_tried_again(peer: AmiPeer) -> None:
         assert not connection.connected
         assert connection.last_error == "login of 'leaseline': Authentication failed"
         peer.answers.clear()
-        assert await connection.wait_connected(5)
+        assert await connection.wait_connected(20)
         await connection.close()
         await running
     assert len([entry for entry in logs if "Authentication failed" in str(entry.get("reason"))]) == 1
@@ -267,7 +267,7 @@ async def test_events_stay_in_order_across_a_reconnection_and_gaps_are_marked(pe
         for n in range(500, 600):
             peer.event("Hold", Number=str(n))
         await until(lambda: len(got) == 600)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await consuming
     assert [event.get("number") for event in got] == [str(n) for n in range(600)]
     assert [n for n, event in enumerate(got) if event.after_gap] == [0, 500]
@@ -299,13 +299,14 @@ async def test_close_ends_everything_also_while_reconnecting(peer: AmiPeer) -> N
     peer.answers["slow"] = lambda fields: None
     connection = AmiConnection("127.0.0.1", peer.port, "leaseline", "secret", reconnect_seconds=(60, 60))
     running = asyncio.create_task(connection.run())
-    assert await connection.wait_connected(5)
+    assert await connection.wait_connected(20)
     waiting = asyncio.create_task(connection.action({"Action": "Slow"}))
     await until(lambda: peer.names() == ["Slow"])
     peer.drop()
     with pytest.raises(AmiDisconnected):
         await waiting
-    async with asyncio.timeout(2):
+    # Far less than its pause, which is at least 30 s.
+    async with asyncio.timeout(15):
         await connection.close()
         await running
         assert [event async for event in connection.events()] == []
@@ -315,7 +316,7 @@ async def test_close_ends_everything_also_while_reconnecting(peer: AmiPeer) -> N
 async def test_cancelling_run_ends_the_connection(peer: AmiPeer) -> None:
     connection = AmiConnection("127.0.0.1", peer.port, "leaseline", "secret")
     running = asyncio.create_task(connection.run())
-    assert await connection.wait_connected(5)
+    assert await connection.wait_connected(20)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
@@ -355,7 +356,7 @@ async def test_visits_wait_for_one_another(peer: AmiPeer) -> None:
 
 async def test_why_a_visit_failed_is_told_once(peer: AmiPeer) -> None:
     await peer.stop()
-    ami = AmiConnection("127.0.0.1", peer.port, "leaseline", "secret", action_seconds=0.2)
+    ami = AmiConnection("127.0.0.1", peer.port, "leaseline", "secret", action_seconds=2.0)
 
     async def ask(name: str) -> None:
         async with ami.visit():

@@ -20,7 +20,8 @@ from agi.ami_guard import UnsafeAction
 from .ami_peer import AmiPeer, listening, message, own, success
 from .waiting import until
 
-SOON = 0.3
+SOON, LATE = 0.3, 20.0
+"""Seconds: how long is waited for what must not come, and at most for what must."""
 
 
 class Client(Protocol):
@@ -138,6 +139,8 @@ async def logged_in(client: Client, peer: AmiPeer) -> AsyncIterator[None]:
     await client.start()
     try:
         await until(lambda: peer.logins == 1)
+        if isinstance(client, Guarded):
+            assert await client.connection.wait_connected(LATE)
         await asyncio.sleep(0.02)
         yield
     finally:
@@ -148,12 +151,19 @@ def client_is_bare(make: Callable[..., Client]) -> bool:
     return bool(getattr(make, "bare", False))
 
 
-async def ends(waiting: "asyncio.Future[Any]") -> bool:
-    """Whether ``waiting`` comes to an end, however."""
-    done, _ = await asyncio.wait([waiting], timeout=SOON)
+async def ends(waiting: "asyncio.Future[Any]", *, expected: bool) -> bool:
+    """Whether ``waiting`` comes to an end, however; what is expected may take its time."""
+    done, _ = await asyncio.wait([waiting], timeout=LATE if expected else SOON)
     if done and not waiting.cancelled():
         waiting.exception()
     return bool(done)
+
+
+async def comes(condition: Callable[[], object], *, expected: bool, patience: float = SOON) -> bool:
+    """Whether ``condition`` becomes true; where it is not expected, within ``patience`` seconds."""
+    with contextlib.suppress(TimeoutError):
+        await until(condition, LATE if expected else patience)
+    return bool(condition())
 
 
 async def test_an_exception_while_handling_an_event_drops_the_connection(
@@ -170,9 +180,7 @@ async def test_an_exception_while_handling_an_event_drops_the_connection(
     async with logged_in(client, peer):
         peer.event("Hold", Number="1")
         await until(lambda: seen == ["1"])
-        await asyncio.sleep(0.05)
-        dropped = peer.logins > 1
-    assert dropped is client.bare
+        assert await comes(lambda: peer.logins > 1, expected=client.bare) is client.bare
 
 
 async def test_events_that_take_time_overtake_one_another(peer: AmiPeer, make: Callable[..., Client]) -> None:
@@ -180,7 +188,7 @@ async def test_events_that_take_time_overtake_one_another(peer: AmiPeer, make: C
     order: list[str] = []
 
     async def handle(number: str) -> None:
-        await asyncio.sleep(0.05 if number == "1" else 0)
+        await asyncio.sleep(0.2 if number == "1" else 0)
         order.append(number)
 
     client.on_event_slowly(handle)
@@ -202,13 +210,14 @@ async def test_a_list_that_is_cut_short_never_ends(peer: AmiPeer, make: Callable
         await until(lambda: peer.names() == ["List"])
         await asyncio.sleep(0.02)
         peer.drop()
-        assert await ends(waiting) is not client.bare
+        assert await ends(waiting, expected=not client.bare) is not client.bare
 
 
 async def test_a_list_that_is_refused_never_ends(peer: AmiPeer, make: Callable[..., Client]) -> None:
     client = make(peer.port)
     async with logged_in(client, peer):
-        assert await ends(client.send({"Action": "List"}, as_list=True)) is not client.bare
+        waiting = client.send({"Action": "List"}, as_list=True)
+        assert await ends(waiting, expected=not client.bare) is not client.bare
 
 
 async def test_a_drop_during_the_login_never_ends_it(peer: AmiPeer, make: Callable[..., Client]) -> None:
@@ -226,7 +235,7 @@ async def test_a_drop_during_the_login_never_ends_it(peer: AmiPeer, make: Callab
             assert client.connection.connections == 1
         else:
             assert first is not None
-            assert not await ends(first)
+            assert not await ends(first, expected=False)
     finally:
         await client.stop()
 
@@ -242,9 +251,8 @@ async def test_unanswered_actions_are_sent_again_after_a_reconnection(
         peer.drop()
         await until(lambda: peer.logins == 2)
         peer.event("FullyBooted", Status="Fully Booted")
-        await asyncio.sleep(0.1)
-        assert (len(peer.names()) == 2) is client.bare
-        assert await ends(waiting) is not client.bare
+        assert await comes(lambda: len(peer.names()) == 2, expected=client.bare) is client.bare
+        assert await ends(waiting, expected=not client.bare) is not client.bare
 
 
 async def test_a_silent_peer_is_never_noticed(peer: AmiPeer, make: Callable[..., Client]) -> None:
@@ -256,9 +264,8 @@ async def test_a_silent_peer_is_never_noticed(peer: AmiPeer, make: Callable[...,
     )
     client = make(peer.port, **settings)
     async with logged_in(client, peer):
-        with contextlib.suppress(TimeoutError):
-            await until(lambda: peer.logins > 1, seconds=1.5)
-        assert (peer.logins == 1) is client.bare
+        noticed = await comes(lambda: peer.logins > 1, expected=not client.bare, patience=1.5)
+        assert noticed is not client.bare
 
 
 async def test_a_character_in_two_segments_is_lost(peer: AmiPeer, make: Callable[..., Client]) -> None:
@@ -280,9 +287,9 @@ async def test_a_line_break_in_a_value_becomes_an_action(peer: AmiPeer, make: Ca
     client = make(peer.port)
     async with logged_in(client, peer):
         waiting = client.send({"Action": "Filter", "Text": "x\r\n\r\nAction: Originate\r\nChannel: PJSIP/1"})
-        await ends(waiting)
-        assert ("Originate" in peer.names()) is client.bare
+        assert await comes(lambda: "Originate" in peer.names(), expected=client.bare) is client.bare
         if not client.bare:
+            assert await ends(waiting, expected=True)
             assert isinstance(waiting.exception(), UnsafeAction)
 
 
@@ -290,16 +297,15 @@ async def test_closing_while_waiting_to_reconnect_does_not_help(
     peer: AmiPeer, make: Callable[..., Client]
 ) -> None:
     pause: dict[str, Any] = (
-        {"reconnect_timeout": 1} if client_is_bare(make) else {"reconnect_seconds": (0.5, 0.5)}
+        {"reconnect_timeout": 1} if client_is_bare(make) else {"reconnect_seconds": (1.0, 1.0)}
     )
     client = make(peer.port, **pause)
     async with logged_in(client, peer):
         peer.drop()
         await asyncio.sleep(0.05)
         await client.close()
-        with contextlib.suppress(TimeoutError):
-            await until(lambda: peer.logins == 2, seconds=1.5)
-        assert (peer.logins == 2) is client.bare
+        again = await comes(lambda: peer.logins == 2, expected=client.bare, patience=1.5)
+        assert again is client.bare
 
 
 async def test_a_successfully_queued_reply_drops_the_connection(
@@ -308,9 +314,9 @@ async def test_a_successfully_queued_reply_drops_the_connection(
     peer.answers["originate"] = lambda fields: success(fields, "Originate successfully queued")
     client = make(peer.port)
     async with logged_in(client, peer):
-        await ends(client.send({"Action": "Originate", "Channel": "PJSIP/agent1"}))
-        await asyncio.sleep(0.05)
-        assert (peer.logins > 1) is client.bare
+        sent = client.send({"Action": "Originate", "Channel": "PJSIP/agent1"})
+        assert await comes(lambda: peer.logins > 1, expected=client.bare) is client.bare
+        await ends(sent, expected=not client.bare)
 
 
 async def test_ours_tells_each_failure_apart(peer: AmiPeer) -> None:

@@ -4,14 +4,11 @@ import asyncio
 from collections.abc import Callable
 
 
-async def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
+async def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
     """Return once ``condition()`` is true. TimeoutError after ``seconds``."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds
-    for _ in range(1_000_000):
-        if condition():
-            return
+    while not condition():
         if loop.time() > deadline:
-            break
+            raise TimeoutError
         await asyncio.sleep(0.001)
-    raise TimeoutError
