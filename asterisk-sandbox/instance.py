@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import csv
 import os
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -21,7 +20,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from peers import AGENTS, CARRIER, Peers, Run, free_port
+from peers import AGENTS, CARRIER, Peers, Run
+from ports import free_port, free_tcp_port, is_free, rtp_ports
 from wire import Outcome
 
 HERE = Path(__file__).resolve().parent
@@ -54,24 +54,12 @@ class SandboxError(Exception):
         self.missing = code == NO_ENGINE
 
 
-def free_tcp_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def free_agent_port() -> int:
     """A UDP port that is free on the agents' and the carrier's addresses alike."""
     while True:
         port = free_port("127.0.0.11")
-        try:
-            for address in (*AGENTS.values(), CARRIER):
-                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-                    probe.bind((address, port))
-        except OSError:
-            continue
-        return port
+        if all(is_free(address, port) for address in (*AGENTS.values(), CARRIER)):
+            return port
 
 
 @dataclass
@@ -93,11 +81,10 @@ class Instance:
     @classmethod
     def private(cls, name: str, *, asterisk: int = 22, **settings: Any) -> Instance:
         """One on free ports, named after this process so that runs beside each other do not meet."""
-        rtp = 20000 + (os.getpid() * 7 + asterisk) % 40 * 1000
         unique = f"{name}-{asterisk}-{os.getpid()}"
         return cls(
             unique, free_port("127.0.0.1"), free_tcp_port(), free_agent_port(), free_tcp_port(),
-            f"{rtp}-{rtp + 999}", HERE / "var" / unique, asterisk, **settings,
+            rtp_ports(os.getpid() * 7 + asterisk), HERE / "var" / unique, asterisk, **settings,
         )  # fmt: skip
 
     @property

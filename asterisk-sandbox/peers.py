@@ -19,6 +19,7 @@ from pathlib import Path
 
 import scenarios
 from midcall import PASSING_ON, Act
+from ports import free_port, is_free
 from wire import Outcome, read_log
 
 CARRIER = "127.0.0.2"
@@ -30,26 +31,6 @@ SHELL = (
     "for job in $(jobs -p); do kill -KILL -- -$job; done"
 )
 """Runs each line of its input in the background, and ends what is left when the input ends."""
-
-
-def free_port(address: str, *, count: int = 1) -> int:
-    """A UDP port of `address` that is free together with the `count - 1` next ones, even as RTP likes it."""
-    for _ in range(200):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.bind((address, 0))
-            port = probe.getsockname()[1] & ~1
-        if port + count < 65536 and all(_is_free(address, port + extra) for extra in range(count)):
-            return int(port)
-    raise OSError(f"no free UDP port on {address}")
-
-
-def _is_free(address: str, port: int) -> bool:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.bind((address, port))
-        except OSError:
-            return False
-    return True
 
 
 class Run:
@@ -244,7 +225,7 @@ class Peers:
         """Play an agent until stopped: ring, answer after `answer_after` seconds (None: never), send back
         what it hears, do what `then` says. Returns once it listens. (SIPp's own end after N calls hangs while
         it echoes.)"""
-        if not _is_free(AGENTS[name], self.agent_port):
+        if not is_free(AGENTS[name], self.agent_port):
             raise OSError(f"{name} is being played already: {AGENTS[name]}:{self.agent_port} is taken")
         scenario = scenarios.agent(
             answer_after=answer_after, reject=reject, silent=silent, hangup_after=hangup_after,

@@ -11,7 +11,8 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from instance import Instance, free_tcp_port
+from instance import Instance
+from ports import free_tcp_port
 
 HERE = Path(__file__).resolve().parent
 HOST = "127.0.0.1"

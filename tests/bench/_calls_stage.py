@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from instance import SCRIPT, Instance, SandboxError
-from peers import AGENTS, CARRIER, free_port
+from peers import AGENTS, CARRIER
+from ports import free_port
 
 TARGET = "PJSIP/agent1"
 AGENT = AGENTS["agent1"]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from aiohttp import web
-from aiohttp.test_utils import TestServer, unused_port
+from aiohttp.test_utils import TestServer
 from playwright.async_api import Browser, BrowserContext, Page, Request, async_playwright
 
 from pool.database import Database, open_database
@@ -20,6 +20,7 @@ from router.config.live import LiveConfig
 from router.config.model import Config
 from router.store.visits import MIGRATIONS, VisitStore
 from router.web.public import public_app
+from tests.ports import free_ports
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 AGENT = (
@@ -141,7 +142,7 @@ async def make_site(tmp_path: Path, chromium: Browser) -> AsyncIterator[SiteMake
         pages = TestServer(application)
         await pages.start_server()
         servers.append(pages)
-        port = unused_port()
+        [port] = free_ports(1)
         origins = [str(pages.make_url("")).rstrip("/"), f"http://127.0.0.1:{port}"]
         live = LiveConfig(tmp_path / "config.toml", _configuration(origins, settings))
         database = await open_database(f"sqlite:///{tmp_path / 'leaseline.db'}")

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ from router.store.users import UserStore
 from router.store.visits import MIGRATIONS
 from router.users.keys import new_key
 from router.users.roles import Role
+from tests.ports import free_ports
 from tests.router.cdr.stored import row
 from tests.router.recordings.sounds import tone
 from tests.router.web.admin.conftest import RECORD
@@ -213,15 +213,3 @@ class Stage:
         request = urllib.request.Request(self.url("public") + path, json.dumps(body).encode(), headers)
         with urllib.request.urlopen(request, timeout=5) as answer:
             return json.loads(answer.read())
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on; different ones."""
-    probes = [socket.socket() for _ in range(count)]
-    try:
-        for probe in probes:
-            probe.bind((HOST, 0))
-        return [probe.getsockname()[1] for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from instance import Instance
+from ports import free_tcp_port
 
 from tests.strictly import check_cdr
 
@@ -35,12 +35,6 @@ def wait_for(what: str, probe: Callable[[], Found | None], seconds: float = 10) 
         if time.monotonic() > deadline:
             raise AssertionError(f"{what} did not come within {seconds} s")
         time.sleep(0.02)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
 
 
 CONFIG = """\
@@ -106,8 +100,8 @@ class RouterProcess:
         self.folder = folder
         (folder / "store").mkdir()
         self.agi_port = agi_port
-        self.public_port = free_port()
-        self.admin_port = free_port()
+        self.public_port = free_tcp_port()
+        self.admin_port = free_tcp_port()
         self.config = folder / "config.toml"
         self.config.write_text(
             CONFIG.format(

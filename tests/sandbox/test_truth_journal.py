@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 from instance import Instance
-from router_process import RouterProcess, free_port, wait_for
+from ports import free_tcp_port
+from router_process import RouterProcess, wait_for
 
 pytestmark = pytest.mark.sandbox
 CALLER = "+447700900123"
@@ -80,7 +81,7 @@ def without_ami(either: Instance, tmp_path: Path) -> Iterator[RouterProcess]:
     router = RouterProcess(
         tmp_path,
         agi_port=either.agi_port,
-        ami_port=free_port(),
+        ami_port=free_tcp_port(),
         journal=either.journal_path,
         recordings=either.recordings,
         environment={

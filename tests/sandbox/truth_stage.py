@@ -21,7 +21,8 @@ from typing import Any
 from fake_router import FakeRouter
 from instance import Instance
 from peers import AGENTS, Run
-from router_process import RouterProcess, free_port, wait_for
+from ports import free_tcp_port
+from router_process import RouterProcess, wait_for
 from wire import Outcome
 
 AT_ONCE = 5
@@ -140,7 +141,7 @@ def _ingesting(sandbox: Instance, folder: Path) -> RouterProcess:
     """A real router with numbers to lease; its own FastAGI port is not the one that the dialplan asks."""
     router = RouterProcess(
         folder,
-        agi_port=free_port(),
+        agi_port=free_tcp_port(),
         ami_port=sandbox.ami_port,
         journal=sandbox.journal_path,
         recordings=sandbox.recordings,

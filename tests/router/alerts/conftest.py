@@ -17,6 +17,7 @@ from router.alerts import receivers, service
 from router.alerts.service import Alerts
 from router.config.live import LiveConfig
 from router.config.model import Config
+from tests.ports import free_ports
 from tests.router.deliveries.conftest import Clock, far
 from tests.router.store.conftest import database, postgresql_server, store_url
 
@@ -51,17 +52,18 @@ class Post:
 
 
 @pytest.fixture
-def post(unused_tcp_port: int) -> Iterator[tuple[Post, int]]:
+def post() -> Iterator[tuple[Post, int]]:
     handler = Post()
+    [port] = free_ports(1)
     controller = Controller(
         handler,
         hostname="127.0.0.1",
-        port=unused_tcp_port,
+        port=port,
         authenticator=handler.authenticate,
         auth_require_tls=False,
     )
     controller.start()
-    yield handler, unused_tcp_port
+    yield handler, port
     controller.stop()
 
 

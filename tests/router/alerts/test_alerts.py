@@ -24,6 +24,7 @@ from router.alerts.sources import of_call, of_delivery, of_pool
 from router.config.alert import Alerts as Settings
 from router.pool_watch import Alert as PoolAlert
 from router.store.alerts import AlertStore
+from tests.ports import free_ports
 from tests.router.alerts.conftest import Post, settled
 from tests.router.deliveries.far_side import FarSide, answering, serving
 from tests.router.deliveries.records import cdr
@@ -175,22 +176,21 @@ async def test_login_and_failures_are_visible_and_tried_again(bell, post, monkey
         await settled(lambda: alerts.troubles() == {})
 
 
-async def test_a_login_is_only_told_to_a_server_that_proves_who_it_is(
-    bell, tmp_path, unused_tcp_port, monkeypatch
-):
+async def test_a_login_is_only_told_to_a_server_that_proves_who_it_is(bell, tmp_path, monkeypatch):
+    [port] = free_ports(1)
     certificate = self_signed(tmp_path)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate)
     handler = Post()
     controller = Controller(
-        handler, hostname="127.0.0.1", port=unused_tcp_port, tls_context=context, require_starttls=True,
+        handler, hostname="127.0.0.1", port=port, tls_context=context, require_starttls=True,
         authenticator=handler.authenticate, auth_required=True,
     )  # fmt: skip
     controller.start()
     monkeypatch.setenv("SMTP_PASSWORD", "hush")
     bell.configure(
         {"name": "ops", "kind": "email", "to": ["ops@shop.example"]},
-        smtp_host="127.0.0.1", smtp_port=unused_tcp_port, smtp_username="leaseline",
+        smtp_host="127.0.0.1", smtp_port=port, smtp_username="leaseline",
         smtp_password={"env": "SMTP_PASSWORD"},
     )  # fmt: skip
     try:

@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from router.web.listen import listen
-from tests.fuzz.stage import free_ports
+from tests.ports import free_ports
 
 HOST = "127.0.0.1"
 
