@@ -16,6 +16,7 @@ from router.config.live import LiveConfig
 from router.config.model import Config, Privacy
 from router.geoip import NOWHERE, Place
 from router.store.visits import MIGRATIONS, VisitStore
+from router.web.addresses import RateLimit
 from router.web.public import LISTENER, public_app
 from tests.router.web.conforming import FOUND, conforming
 
@@ -127,3 +128,11 @@ async def make_web(tmp_path: Path) -> AsyncIterator[WebMaker]:
 @pytest.fixture
 async def web(make_web: WebMaker) -> Web:
     return await make_web()
+
+
+@pytest.fixture
+def standing_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing flows back into the limits, however long the test takes."""
+    defaults = RateLimit.__init__.__kwdefaults__
+    assert "clock" in defaults
+    monkeypatch.setitem(defaults, "clock", lambda: 0.0)

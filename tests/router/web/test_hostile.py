@@ -26,6 +26,7 @@ def refused(listener: PublicListener) -> dict[str, float]:
     return {sample.labels["limit"]: sample.value for sample in family.samples}
 
 
+@pytest.mark.usefixtures("standing_limits")
 async def test_a_flood_from_one_address_is_refused_counted_and_harms_nobody_else(make_web: WebMaker) -> None:
     web = await make_web({"leases_per_minute": 20, "trusted_proxies": ["127.0.0.1/32"]})
     listener = PublicListener(web.live, web.pool, web.database, lambda _: NOWHERE)
@@ -42,22 +43,19 @@ async def test_a_flood_from_one_address_is_refused_counted_and_harms_nobody_else
         others = [await ask(f"198.51.100.{last}") for last in range(1, 11)]
         statuses = Counter(await asyncio.gather(*flood))
         assert others == [200] * 10
-        # Ten requests for each of 20 leases, and what flows back while the flood lasts.
-        assert set(statuses) == {200, 429}
-        assert 200 <= statuses[200] <= 300
-        counts = refused(listener)
-        assert counts["requests"] == statuses[429]
-        assert 150 <= counts["leases"] <= statuses[200] - 20
+        # Ten requests for each of 20 leases.
+        assert statuses == {200: 200, 429: 800}
+        assert refused(listener) == {"requests": 800, "leases": 180}
 
 
+@pytest.mark.usefixtures("standing_limits")
 async def test_guessing_ids_is_limited_as_any_request_is(make_web: WebMaker) -> None:
     web = await make_web({"leases_per_minute": 5})
     statuses = Counter()
     for _ in range(100):
         answer = await web.post(f"/v1/leases/{new_id(now())}/seen", data=b"{}")
         statuses[answer.status] += 1
-    assert set(statuses) == {404, 429}
-    assert 50 <= statuses[404] <= 60
+    assert statuses == {404: 50, 429: 50}
 
 
 async def test_what_was_overheard_of_a_lease_is_worth_nothing_once_it_is_over(web: Web) -> None:
@@ -142,7 +140,7 @@ async def test_bytes_that_are_no_request_are_answered_in_kind_and_the_next_visit
     writer.write(RAW[what])
     writer.write_eof()
     try:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             answer = await reader.read(65_536)
     except ConnectionError:
         answer = b""

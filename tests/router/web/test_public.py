@@ -172,12 +172,14 @@ async def test_a_body_that_does_not_come(web: Web, monkeypatch: pytest.MonkeyPat
     await problem(await web.post("/v1/leases", data=stuck()), 408, "body-too-slow")
 
 
+@pytest.mark.usefixtures("standing_limits")
 async def test_an_address_over_its_lease_limit_is_shown_the_main_number(make_web: WebMaker) -> None:
     web = await make_web({"leases_per_minute": 2})
     ids = [(await web.lease())["lease_id"] for _ in range(4)]
     assert [bool(lease_id) for lease_id in ids] == [True, True, False, False]
 
 
+@pytest.mark.usefixtures("standing_limits")
 async def test_an_address_over_its_request_limit_is_told_to_wait(make_web: WebMaker) -> None:
     web = await make_web({"leases_per_minute": 1})
     statuses = [(await web.post("/v1/leases", json=GOOD)).status for _ in range(11)]
@@ -190,6 +192,7 @@ async def test_an_address_over_its_request_limit_is_told_to_wait(make_web: WebMa
     await problem(forged, 429, "too-many-requests")
 
 
+@pytest.mark.usefixtures("standing_limits")
 async def test_visitors_behind_a_trusted_proxy_are_counted_each(make_web: WebMaker) -> None:
     web = await make_web({"leases_per_minute": 1, "trusted_proxies": ["127.0.0.1/32"]})
     for last in range(1, 4):

@@ -33,13 +33,16 @@ async def test_a_wrong_secret_of_a_known_key_is_refused(admin: Admin) -> None:
     assert answer.status == 401
 
 
-async def test_an_address_that_guesses_is_kept_waiting_even_with_a_right_key(admin: Admin) -> None:
+async def test_an_address_that_guesses_is_kept_waiting_even_with_a_right_key(
+    admin: Admin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("router.users.failures.SECONDS_EACH", 600.0)  # on a slow machine too
     for _ in range(BURST):
         headers = {"Authorization": f"Bearer {new_key().text}"}
         assert (await admin.get("/api/v1/calls", None, headers=headers)).status == 401
     answer = await admin.get("/api/v1/calls")
     assert answer.status == 429
-    assert 0 < int(answer.headers["Retry-After"]) <= 6
+    assert 0 < int(answer.headers["Retry-After"]) <= 600
 
 
 async def test_a_key_that_was_taken_back_or_whose_user_was_removed_is_no_key(admin: Admin) -> None:
