@@ -123,3 +123,9 @@ def outbox(tmp_path: Path, database: Database, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("router.deliveries.outcome.PAUSES_MS", (50, 100, 200))
     monkeypatch.setattr(lane, "DRAIN_SECONDS", 0.2)
     return Outbox(tmp_path, database)
+
+
+@pytest.fixture
+def slow_retries(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pauses between attempts that leave time to look, and more attempts than anybody waits for."""
+    monkeypatch.setattr("router.deliveries.outcome.PAUSES_MS", (2_000,) * 9)

@@ -70,7 +70,7 @@ async def test_a_clock_that_was_set_back_does_not_hold_anything_up(outbox, far):
         await outbox.until(call_id, "sent")
 
 
-async def test_a_clock_that_was_set_ahead_gives_nothing_up_early(outbox, far):
+async def test_a_clock_that_was_set_ahead_gives_nothing_up_early(outbox, slow_retries, far):
     far.answer = answering(500)
     outbox.configure(HOOK | {"url": far.url})
     async with outbox.telling() as service:

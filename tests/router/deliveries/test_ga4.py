@@ -168,7 +168,7 @@ async def test_no_answer_is_unclear_and_never_sent_again_by_itself(outbox, far, 
         return web.Response()
 
     far.answer = silent
-    outbox.configure(table | {"timeout_seconds": 1})
+    outbox.configure(table | {"timeout_seconds": 3})
     async with outbox.telling() as service:
         call_id = await outbox.call(service)
         row = await outbox.until(call_id, "unclear", "ga")
@@ -178,12 +178,12 @@ async def test_no_answer_is_unclear_and_never_sent_again_by_itself(outbox, far, 
     assert len(far.received) == 2
 
 
-async def test_what_surely_did_not_arrive_is_sent_again(outbox, far, table):
+async def test_what_surely_did_not_arrive_is_sent_again(outbox, slow_retries, far, table):
     table["url"], right = "http://127.0.0.1:9", table["url"]
     outbox.configure(table)
     async with outbox.telling() as service:
         call_id = await outbox.call(service)
-        await outbox.until(call_id, lambda row: row["attempts"] == 1 and row["state"] == "due", "ga")
+        await outbox.until(call_id, lambda row: row["attempts"] >= 1 and row["state"] == "due", "ga")
         outbox.configure(table | {"url": right})
         service._changed.set()
         await outbox.until(call_id, "sent", "ga")

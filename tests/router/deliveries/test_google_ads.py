@@ -145,13 +145,13 @@ async def test_one_wrong_conversion_fails_alone(outbox, far, table):
     assert google.requests == [9, 7]
 
 
-async def test_a_refused_token_is_told_and_nothing_is_lost(outbox, far, table, monkeypatch):
+async def test_a_refused_token_is_told_and_nothing_is_lost(outbox, slow_retries, far, table, monkeypatch):
     google = far.answer = Google()
     monkeypatch.setenv("ADS_REFRESH", "old")
     outbox.configure(table)
     call_id = await outbox.call(at=now() - 7 * HOUR)
     async with outbox.telling():
-        row = await outbox.until(call_id, lambda row: row["attempts"] == 1 and row["state"] == "due", "ads")
+        row = await outbox.until(call_id, lambda row: row["attempts"] >= 1 and row["state"] == "due", "ads")
         assert "invalid_grant" in row["reason"]
     monkeypatch.setenv("ADS_REFRESH", "r1")
     async with outbox.telling():
@@ -237,7 +237,7 @@ async def test_hanging_is_tried_again(outbox, far, table):
         return await google(request, got)
 
     far.answer = hanging
-    outbox.configure(table | {"timeout_seconds": 1})
+    outbox.configure(table | {"timeout_seconds": 3})
     async with outbox.telling() as service:
         row = await outbox.until(await outbox.call(service, at=now() - 7 * HOUR), "sent", "ads")
     assert row["attempts"] == 2

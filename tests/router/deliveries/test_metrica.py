@@ -102,7 +102,7 @@ async def test_a_file_that_is_never_judged_becomes_unclear(outbox, far, table):
     assert "still UPLOADED" in row["reason"]
 
 
-async def test_over_the_limits_is_tried_again_later(outbox, far, table):
+async def test_over_the_limits_is_tried_again_later(outbox, slow_retries, far, table):
     side = Metrica()
     outbox.configure(table)
     for status in (429, 420):

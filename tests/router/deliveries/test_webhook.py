@@ -65,7 +65,7 @@ async def test_410_disables_until_enabled(outbox, far, table):
         second = await outbox.call(service)
         standing = (await outbox.store.standings())["crm"]
         assert standing.disabled_reason == "410 gone"
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while "disabled" not in service.troubles().get("crm", ""):
                 await asyncio.sleep(0.02)
         assert len(far.received) == 1
@@ -110,7 +110,7 @@ async def test_a_flood_of_an_answer_is_not_read(outbox, far, table):
     assert len(written) * 65_536 < ANSWER_CAP * 200
 
 
-async def test_one_that_hangs_does_not_delay_the_others(outbox, far, table):
+async def test_one_that_hangs_does_not_delay_the_others(outbox, slow_retries, far, table):
     async with serving(FarSide()) as hanging:
 
         async def hang(request: web.Request, got: Received) -> web.StreamResponse:
@@ -124,7 +124,8 @@ async def test_one_that_hangs_does_not_delay_the_others(outbox, far, table):
             calls = [await outbox.call(service) for _ in range(5)]
             for call_id in calls:
                 await outbox.until(call_id, "sent")
-            assert len(hanging.received) <= 2
+            # Meanwhile the other has got nowhere, with any of them.
+            assert {row["state"] for row in await outbox.rows(destination="slow")} <= {"due", "sending"}
             row = await outbox.until(
                 calls[0], lambda row: "no answer in 1 s" in (row["reason"] or ""), "slow"
             )
@@ -169,7 +170,7 @@ async def test_a_bad_secret_is_told_and_nothing_is_sent(outbox, far, table, monk
     outbox.configure(table)
     async with outbox.telling() as service:
         call_id = await outbox.call(service)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while "whsec_" not in service.troubles().get("crm", ""):
                 await asyncio.sleep(0.02)
     assert (await outbox.rows(call=call_id))[0]["state"] == "due"
