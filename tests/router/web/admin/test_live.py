@@ -32,12 +32,15 @@ class Watcher:
     def __init__(self, answer: ClientResponse) -> None:
         self.answer = answer
 
+    async def block(self) -> str:
+        """The next event or comment, as it is written."""
+        async with asyncio.timeout(60):
+            return (await self.answer.content.readuntil(b"\n\n")).decode().strip()
+
     async def next(self) -> tuple[str, Any]:
-        """The next event and its data; a comment is ("", its text)."""
-        async with asyncio.timeout(10):
-            block = (await self.answer.content.readuntil(b"\n\n")).decode().strip()
-        if block.startswith(":"):
-            return "", block[1:].strip()
+        """The next event and its data; comments, which come when nothing does for a while, are left out."""
+        while (block := await self.block()).startswith(":"):
+            pass
         lines = dict(line.split(": ", 1) for line in block.splitlines())
         return lines["event"], json.loads(lines["data"])
 
@@ -73,7 +76,7 @@ async def test_a_snapshot_then_what_changes(admin: Admin) -> None:
             "caller": "+447700900123", "state": "ringing", "agent": "PJSIP/agent1",
             "channel": "Google Ads", "hold": None, "answered_at": None, "talk_seconds": 0.0,
         }.items()  # fmt: skip
-        assert 1.5 <= call["seconds"] < 10
+        assert 1.5 <= call["seconds"] < 100
         admin.live_calls.append(ringing("1.2", number="", dialed="100", target=None, stage="routing"))
         event, data = await watcher.next()
         assert (event, data["linkedid"], data["number"], data["channel"]) == ("call", "1.2", "100", None)
@@ -83,7 +86,7 @@ async def test_a_snapshot_then_what_changes(admin: Admin) -> None:
         admin.live_calls.clear()
         ended = [await watcher.next(), await watcher.next()]
         assert [(event, data["linkedid"]) for event, data in ended] == [("ended", "1.1"), ("ended", "1.2")]
-        assert await watcher.next() == ("", "beat")
+        assert await watcher.block() == ": beat"
 
 
 async def test_while_the_journal_is_caught_up_after_a_restart_the_snapshot_says_so(admin: Admin) -> None:
@@ -99,13 +102,13 @@ async def test_while_the_journal_is_caught_up_after_a_restart_the_snapshot_says_
 
 async def test_many_watch_and_nobody_looks_when_nobody_does(admin: Admin) -> None:
     assert admin.view is not None
-    async with watching(admin) as one, aclosing(live.told(admin.view, 5)) as other:
+    async with watching(admin) as one, aclosing(live.told(admin.view, 60)) as other:
         await one.next()
         assert [change.event for change in await anext(other)] == ["snapshot"]
         assert admin.view.watchers == 2
         admin.live_calls.append(ringing("1.1"))
         assert (await one.next())[0] == (await anext(other))[0].event == "call"
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while admin.view.watchers:
             await asyncio.sleep(0.02)
     admin.live_calls.clear()
@@ -118,7 +121,7 @@ async def test_a_watcher_whose_key_is_taken_back_is_sent_away(admin: Admin) -> N
         await watcher.next()
         await UserStore(admin.database).remove_key(admin.keys[Role.VIEWER].key_id)
         while not watcher.answer.content.at_eof():
-            await asyncio.wait_for(watcher.answer.content.readany(), 10)
+            await asyncio.wait_for(watcher.answer.content.readany(), 60)
 
 
 async def test_a_view_that_fails_breaks_the_stream_instead_of_seeming_idle(
@@ -129,13 +132,13 @@ async def test_a_view_that_fails_breaks_the_stream_instead_of_seeming_idle(
         monkeypatch.setattr(admin_live, "_event", lambda view, change: 1 / 0)
         admin.live_calls.append(ringing("1.1"))
         with pytest.raises(ClientError):
-            await asyncio.wait_for(watcher.answer.content.read(), 10)
+            await asyncio.wait_for(watcher.answer.content.read(), 60)
 
 
 async def test_the_listener_closes_with_watchers(admin: Admin) -> None:
     async with watching(admin) as watcher:
         await watcher.next()
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(30):
             await admin.client.server.close()
 
 

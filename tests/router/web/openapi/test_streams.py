@@ -54,7 +54,7 @@ async def test_each_event_is_what_its_name_says(
     admin.live_calls.append(call)
     service = asyncio.create_task(admin.view.run())
     try:
-        async with await admin.get("/api/v1/live") as answer, asyncio.timeout(10):
+        async with await admin.get("/api/v1/live") as answer, asyncio.timeout(60):
             for expected in ("snapshot", "call", "ended"):
                 block = (await answer.content.readuntil(b"\n\n")).decode()
                 lines = dict(line.split(": ", 1) for line in block.strip().splitlines())
