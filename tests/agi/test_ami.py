@@ -8,9 +8,9 @@ from structlog.testing import capture_logs
 
 from agi.ami import AmiConnection, AmiDisconnected, AmiEvent, AmiRefused, AmiTimeout, LiveChannel
 from agi.ami_guard import UnsafeAction
+from tests.waiting import until
 
 from .ami_peer import AmiPeer, error, items, listening, message, own, success
-from .waiting import until
 
 
 @contextlib.asynccontextmanager

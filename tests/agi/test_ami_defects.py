@@ -16,9 +16,9 @@ from panoramisk import Manager
 from agi.ami import AmiConnection, AmiError
 from agi.ami_event import EventQueue, HeaderValue
 from agi.ami_guard import UnsafeAction
+from tests.waiting import until
 
 from .ami_peer import AmiPeer, listening, message, own, success
-from .waiting import until
 
 SOON, LATE = 0.3, 20.0
 """Seconds: how long is waited for what must not come, and at most for what must."""

@@ -12,9 +12,9 @@ from structlog.testing import capture_logs
 from agi import filewatch
 from agi.journal import JournalLine, JournalReader, JournalState
 from agi.journal_files import Position
+from tests.waiting import until
 
 from .journal_lines import line
-from .waiting import until
 
 
 def write(path: Path, *numbers: int) -> None:

@@ -12,10 +12,10 @@ from agi.request import AgiRequest
 from agi.server import FastAgiServer
 from agi.session import Route
 from agi.statistics import Outcome
+from tests.waiting import until
 
 from .asterisk_bytes import header_block
 from .asterisk_client import Seen, ask
-from .waiting import until
 
 ANSWER = {"LL_NUMBER": "+442079460123", "LL_SITE": "shop", "LL_D1": "PJSIP/agent1&PJSIP/agent2"}
 

@@ -136,7 +136,7 @@ async def test_it_goes_on_when_the_store_is_back(watched: Watched, monkeypatch: 
     ((_, service),) = watched.watch.services()
     with capture_logs() as logs:
         task = asyncio.create_task(service())
-        await asyncio.wait_for(looked.wait(), 10)
+        await asyncio.wait_for(looked.wait(), 60)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
     assert [row["event"] for row in logs] == ["pool.not_watched"] * 2

@@ -72,7 +72,7 @@ class Bench:
 
     async def records(self, count: int) -> list[dict]:
         """The first `count` records, in the order of writing."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 written = await self.calls.written_after("pbx", FilePlace(0, ""))
                 settled = self.ingest.waiting == 0 or self.ingest.counts.refused

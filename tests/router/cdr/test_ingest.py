@@ -14,6 +14,7 @@ from router.cdr.live import SETTLE_MS
 from tests.router.cdr.bench import NOW, Bench, lease
 from tests.router.cdr.calls import AGENT1, EPOCH, NUMBER, Script, answered, coarse
 from tests.router.cdr.lines import append
+from tests.waiting import until
 
 
 @pytest.fixture(autouse=True)
@@ -127,15 +128,13 @@ async def test_a_store_that_is_gone_is_waited_for(tmp_path, database, store):
     bench = Bench(tmp_path, database, failing)
     append(bench.journal, answered().in_order())
     async with bench.running() as ingest:
-        while ingest.counts.store_failures < 2:
-            await asyncio.sleep(0.01)
+        await until(lambda: ingest.counts.store_failures >= 2)
         failing.gone = False
         await bench.records(1)
         failing.gone = True
         append(bench.journal, answered(seq=50, epoch=EPOCH + 100).in_order())
         failures = ingest.counts.store_failures
-        while ingest.counts.store_failures < failures + 2:
-            await asyncio.sleep(0.01)
+        await until(lambda: ingest.counts.store_failures >= failures + 2)
         assert ingest.waiting == 1
         failing.gone = False
         assert len(await bench.records(2)) == 2
@@ -160,15 +159,12 @@ async def test_back_pressure_stops_reading(tmp_path, database, store, monkeypatc
     for number in range(1200):
         append(bench.journal, answered(seq=10 * number + 10, epoch=EPOCH + number).in_order())
     async with bench.running() as ingest:
-        while ingest.waiting < 3:
-            await asyncio.sleep(0.01)
+        await until(lambda: ingest.waiting >= 3)
         await asyncio.sleep(0.2)
         read = ingest.counts.events
         assert read < 13 * 1200
         slow.may_write.set()
-        async with asyncio.timeout(60):
-            while ingest.counts.written < 1200:
-                await asyncio.sleep(0.02)
+        await until(lambda: ingest.counts.written >= 1200, 90)
     assert len(set(bench.told)) == 1200
 
 
@@ -212,8 +208,7 @@ async def test_calls_that_the_switch_no_longer_has_are_finished(bench):
     script.leg(0.05, AGENT1)
     append(bench.journal, script.in_order())
     async with bench.running() as ingest:
-        while not ingest.live():
-            await asyncio.sleep(0.01)
+        await until(lambda: ingest.live())
         ingest.switch_live([script.linkedid], NOW)
         bench.clock.at += 5_000
         ingest.switch_live([], bench.clock.at)
@@ -230,8 +225,7 @@ async def witnessed(bench: Bench, events: Sequence[CelEvent]) -> AsyncIterator[I
     """The journal told of three events until now, the second witness of all."""
     append(bench.journal, events[:3])
     async with bench.running() as ingest:
-        while ingest.counts.events < 3:
-            await asyncio.sleep(0.01)
+        await until(lambda: ingest.counts.events >= 3)
         for event in coarse(events):
             ingest.witness(event)
         yield ingest
@@ -274,12 +268,10 @@ async def test_holders_are_told_while_the_call_goes_on_and_when_it_ends(bench):
     events = answered(30.0).in_order()
     append(bench.journal, events[:8])
     async with bench.running():
-        while not told:
-            await asyncio.sleep(0.01)
+        await until(lambda: told)
         await asyncio.sleep(0.1)
         bench.clock.at += 31_000
-        while len(told) < 2:
-            await asyncio.sleep(0.01)
+        await until(lambda: len(told) >= 2)
         append(bench.journal, events[8:])
         await bench.records(1)
     started_at = EPOCH * 1000 + 125

@@ -12,6 +12,7 @@ from router.cdr import ndjson as ndjson_module
 from router.cdr.ndjson import CdrFile, newest_rotated, tail_of
 from router.store.calls import FilePlace
 from tests.router.cdr.stored import NOW, batch, row
+from tests.waiting import until
 
 DAY = 86_400_000
 
@@ -38,7 +39,7 @@ async def following(path, store, *, at=NOW):
 
 async def lines(path, count):
     """The records' ids in the file, once there are `count`."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while True:
             text = path.read_text(errors="replace") if path.exists() else ""
             if text.count("\n") >= count:
@@ -104,8 +105,7 @@ async def test_foreign_lines_are_passed_over(tmp_path, store):
     path.write_text(row(1)["record"] + "\nnot json\n[]\n")
     await store.write(batch(row(1), row(2)))
     async with following(path, store):
-        while row(2)["call_id"] not in path.read_text():
-            await asyncio.sleep(0.01)
+        await until(lambda: row(2)["call_id"] in path.read_text())
     assert path.read_text().count(row(1)["call_id"]) == 1
 
 
@@ -186,12 +186,10 @@ async def test_a_store_and_a_folder_that_fail_are_tried_again(tmp_path, store):
     path = tmp_path / "cdr.ndjson"
     await store.write(batch(row(1)))
     async with following(path, failing) as file:
-        await asyncio.sleep(0.05)
-        assert file.last_error == "gone"
+        await until(lambda: file.last_error == "gone")
         path.mkdir()
         failing.gone = False
-        while "directory" not in (file.last_error or ""):
-            await asyncio.sleep(0.01)
+        await until(lambda: "directory" in (file.last_error or ""))
         path.rmdir()
         assert await lines(path, 1) == ids(1)
 

@@ -93,7 +93,7 @@ class Bench:
         self, call_id: str, wanted: Callable[[Recording], bool] = lambda found: found.state == "ready"
     ) -> Recording:
         """The call's recording once it is as wanted."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while True:
                 found = (await self.recordings.of([call_id])).get(call_id)
                 if found is not None and wanted(found):

@@ -20,7 +20,7 @@ async def listening(application: web.Application) -> AsyncIterator[int]:
     [port] = free_ports(1)
     service = asyncio.create_task(listen("test", application, HOST, port))
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 try:
                     _, writer = await asyncio.open_connection(HOST, port)
@@ -40,7 +40,7 @@ async def answer(port: int, sent: bytes) -> bytes:
     reader, writer = await asyncio.open_connection(HOST, port)
     try:
         writer.write(sent)
-        return await asyncio.wait_for(reader.read(), 10)
+        return await asyncio.wait_for(reader.read(), 60)
     finally:
         writer.close()
 
