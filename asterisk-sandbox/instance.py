@@ -74,6 +74,7 @@ class Instance:
     rtp: str
     state: Path
     asterisk: int = 22
+    agi_seconds: float = 1.5
     fallback: str = "PJSIP/agent1"
     ami_secret: str = ON_LOOPBACK_ONLY
     astdb_secret: str = ON_LOOPBACK_ONLY
@@ -98,6 +99,7 @@ class Instance:
             "SANDBOX_AMI_PORT": str(self.ami_port),
             "SANDBOX_AGENT_PORT": str(self.agent_port),
             "SANDBOX_AGI": f"127.0.0.1:{self.agi_port}",
+            "SANDBOX_AGI_SECONDS": f"{self.agi_seconds:g}",
             "SANDBOX_RTP": self.rtp,
             "SANDBOX_STATE": str(self.state),
             "SANDBOX_FALLBACK": self.fallback,
@@ -126,7 +128,7 @@ class Instance:
         path = self.state / "log" / "messages.log"
         return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
 
-    def _script(self, *arguments: str, seconds: float = 60) -> str:
+    def _script(self, *arguments: str, seconds: float = 180) -> str:
         done = subprocess.run(
             [str(SCRIPT), *arguments],
             env=self.environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
@@ -190,6 +192,8 @@ class Instance:
         run = self.peers.agent(name, **how)
         try:
             yield run
+            # The other side's end is known a moment before the agent's own last words.
+            run.wait_until_over(3)
         finally:
             run.stop()
 
@@ -202,7 +206,7 @@ class Instance:
         return [dict(zip(JOURNAL_COLUMNS, row, strict=True)) for row in csv.reader(whole.splitlines())]
 
     def wait_for_journal(
-        self, wanted: Callable[[list[dict[str, str]]], bool], seconds: float = 10
+        self, wanted: Callable[[list[dict[str, str]]], bool], seconds: float = 30
     ) -> list[dict[str, str]]:
         """The journal once `wanted` holds; TimeoutError with its last lines otherwise."""
         deadline = time.monotonic() + seconds

@@ -85,10 +85,18 @@ class Run:
         """End it now and give its outcomes."""
         if self.exit_code is None:
             self._stop()
-            self.wait(5)
+            self.wait(30)
         return self.outcomes()
 
-    def wait_until_listening(self, seconds: float = 20.0) -> None:
+    def wait_until_over(self, seconds: float) -> None:
+        """Return once each call until now has ended for this side, too, or after `seconds`."""
+        deadline = time.monotonic() + seconds
+        while not all(call.over for call in self.outcomes()):
+            if self.exit_code is not None or time.monotonic() > deadline:
+                return
+            time.sleep(0.01)
+
+    def wait_until_listening(self, seconds: float = 60.0) -> None:
         """Return once it is bound to its SIP port (the container shares the host's network)."""
         wanted = f"{socket.inet_aton(self.address)[::-1].hex().upper()}:{self.port:04X}"
         deadline = time.monotonic() + seconds
@@ -181,7 +189,10 @@ class Peers:
             f"cd {where} && {{ {shlex.join(arguments)} >output 2>&1 </dev/null & echo $! >pid; wait $!; "
             "echo $? >rc.new; mv rc.new rc; }"
         )
-        return Run(folder, lambda: self._send(f"kill -KILL $(cat {where}/pid)"), address, port)
+        # It may have been told to start a moment ago and have no process yet.
+        begun = f"for n in {{1..200}}; do [ -s {where}/pid ] && break; sleep 0.05; done"
+        kill = f"{{ {begun}; kill -KILL $(cat {where}/pid); }}"
+        return Run(folder, lambda: self._send(kill), address, port)
 
     def call(
         self,

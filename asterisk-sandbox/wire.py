@@ -38,6 +38,11 @@ class Outcome:
         return self.status == 200
 
     @property
+    def over(self) -> bool:
+        """Whether nothing more comes: a BYE, or another final answer than 200."""
+        return self.ended_at is not None
+
+    @property
     def ended_well(self) -> bool:
         """Answered, ended by a BYE and, where audio was asked for, heard."""
         return self.answered and self.ended_at is not None and self.audio is not False

@@ -22,6 +22,9 @@ from fake_router import FakeRouter
 from instance import Instance, SandboxError
 from truth_stage import Played, played
 
+AGI_SECONDS = 4.0
+"""The dialplan's patience with the router in most tests: a busy machine is no router that hangs."""
+
 _missing: list[str] = []
 _numbers = itertools.count()
 
@@ -56,7 +59,7 @@ class Story:
 
 
 def _instance(version: int) -> Iterator[Instance]:
-    instance = Instance.private("tests", asterisk=version)
+    instance = Instance.private("tests", asterisk=version, agi_seconds=AGI_SECONDS)
     try:
         try:
             instance.up()
@@ -120,7 +123,7 @@ def router() -> Iterator[FakeRouter]:
 def story() -> Callable[..., Story]:
     """`story(sandbox, number)`: what the journal tells of the last call to `number`, once it has ended."""
 
-    def find(instance: Instance, number: str, *, seconds: float = 10) -> Story:
+    def find(instance: Instance, number: str, *, seconds: float = 30) -> Story:
         def linkedid(lines: list[dict[str, str]]) -> str | None:
             started = [line["linkedid"] for line in lines if line["exten"] == number]
             return started[-1] if started else None
@@ -134,6 +137,14 @@ def story() -> Callable[..., Story]:
         return Story([line for line in lines if line["linkedid"] == linkedid(lines)])
 
     return find
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What is made for all tests of a session (images, a switch, the truth table's calls) takes its time."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.timeout(1_200))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -91,7 +91,7 @@ class FakeRouter:
 
     def hang(self, connection: socket.socket) -> None:
         """Accept, read, say nothing."""
-        self._stop.wait(8)
+        self._stop.wait(20)
 
     def drop(self, connection: socket.socket) -> None:
         """Close at once."""

@@ -25,7 +25,7 @@ ORIGIN = "https://shop.example"
 Found = TypeVar("Found")
 
 
-def wait_for(what: str, probe: Callable[[], Found | None], seconds: float = 10) -> Found:
+def wait_for(what: str, probe: Callable[[], Found | None], seconds: float = 30) -> Found:
     """The first thing `probe` finds that is not None; an AssertionError after `seconds`."""
     deadline = time.monotonic() + seconds
     while True:
@@ -46,6 +46,7 @@ log_level = "debug"
 url = "sqlite:///store/leaseline.db"
 [fastagi]
 port = {agi_port}
+answer_seconds = {answer_seconds}
 [ami]
 port = {ami_port}
 witness = "{witness}"
@@ -62,6 +63,7 @@ path = "cdr.ndjson"
 folder = "{recordings}"
 [asterisk]
 country = "GB"
+agi_seconds = {agi_seconds}
 fallback = ["PJSIP/agent3"]
 
 [[site]]
@@ -96,6 +98,7 @@ class RouterProcess:
         recordings: Path,
         environment: dict[str, str],
         witness: str = "auto",
+        agi_seconds: float = 1.5,
     ) -> None:
         self.folder = folder
         (folder / "store").mkdir()
@@ -106,6 +109,8 @@ class RouterProcess:
         self.config.write_text(
             CONFIG.format(
                 agi_port=agi_port,
+                agi_seconds=agi_seconds,
+                answer_seconds=agi_seconds - 1,
                 ami_port=ami_port,
                 public_port=self.public_port,
                 admin_port=self.admin_port,
@@ -129,6 +134,7 @@ class RouterProcess:
         return cls(
             folder,
             agi_port=sandbox.agi_port,
+            agi_seconds=sandbox.agi_seconds,
             ami_port=sandbox.ami_port,
             journal=journal or sandbox.journal_path,
             witness=witness,
@@ -146,7 +152,7 @@ class RouterProcess:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             check=False,
         )
         assert not checked or done.returncode == 0, done.stdout + done.stderr
@@ -168,7 +174,7 @@ class RouterProcess:
                 stderr=subprocess.STDOUT,
             )
         if ready:
-            wait_for("the router", self._ready, 20)
+            wait_for("the router", self._ready, 60)
 
     def _ready(self) -> bool | None:
         assert self.process is not None
@@ -203,7 +209,7 @@ class RouterProcess:
         self.process = None
 
     def get(self, path: str) -> Any:
-        with urllib.request.urlopen(f"http://{HOST}:{self.admin_port}{path}", timeout=3) as answer:
+        with urllib.request.urlopen(f"http://{HOST}:{self.admin_port}{path}", timeout=15) as answer:
             return answer.read()
 
     def post(self, path: str, body: dict[str, Any]) -> Any:
@@ -216,7 +222,7 @@ class RouterProcess:
                 "User-Agent": "Mozilla/5.0 Firefox/130.0",
             },
         )
-        with urllib.request.urlopen(request, timeout=5) as answer:
+        with urllib.request.urlopen(request, timeout=20) as answer:
             return json.loads(answer.read() or b"null")
 
     def status(self, path: str) -> int | None:
@@ -255,7 +261,7 @@ class RouterProcess:
             check_cdr(record)
         return found
 
-    def wait_for_cdrs(self, count: int, seconds: float = 15) -> list[dict[str, Any]]:
+    def wait_for_cdrs(self, count: int, seconds: float = 45) -> list[dict[str, Any]]:
         """All CDRs once there are `count`; more than that is a failure."""
         found = wait_for(f"CDR {count}", lambda: self.cdrs if len(self.cdrs) >= count else None, seconds)
         assert len(found) == count, found

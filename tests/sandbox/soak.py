@@ -30,13 +30,15 @@ from peers import Run  # noqa: E402
 from router_process import RouterProcess, wait_for  # noqa: E402
 from wire import Outcome  # noqa: E402
 
-NEAR_SECONDS = 0.75
-AFTERWORD_MS = 300
+NEAR_SECONDS = 1.0
+AFTERWORD_MS = 1_000
 """Asterisk's own last words about a call come after its last SIP message."""
 SAYING_MS, DYING_MS = 3_000, 500
 """How long before a kill a call was stored that could not be told of any more (the store was busy), and how
 long after the instant of the kill was taken."""
-SETTLE_SECONDS = 45.0
+CALM = 20
+"""The last calls come when the killing is over: however long a restart takes, some calls are spared."""
+SETTLE_SECONDS = 90.0
 """How long the last CDRs may take: a restarted switch is asked what it has, silence is believed after 3 s."""
 
 
@@ -70,7 +72,7 @@ class Soak:
     def play(self) -> dict[str, Any]:
         """Places the calls, kills, and gives the figures; AssertionError names what did not hold."""
         started = time.monotonic()
-        private = Instance.private("soak", asterisk=self.version)
+        private = Instance.private("soak", asterisk=self.version, agi_seconds=4.0)
         with tempfile.TemporaryDirectory() as folder, private as sandbox:
             router = RouterProcess.beside(sandbox, Path(folder))
             router.import_numbers()
@@ -95,13 +97,17 @@ class Soak:
         _redirects_known(sandbox, list(self.holders))
         numbers = sorted(self.holders)
         whats = ["asterisk", "both", "router", "router"] * self.kills
-        kills = sorted((chance.uniform(0.05, 0.9) * self.calls, what) for what in whats[: self.kills])
+        kills = sorted(
+            (chance.uniform(0.05, 0.9) * (self.calls - CALM), what) for what in whats[: self.kills]
+        )
         with ThreadPoolExecutor(1) as killer:
             killing = killer.submit(self._kill_in_turn, kills, sandbox, router)
             for index in range(self.calls):
+                if index == self.calls - CALM:
+                    killing.result(300)
                 self.placed.append(self._place(sandbox, chance, numbers, index))
                 time.sleep(chance.expovariate(self.rate))
-            killing.result(120)
+            killing.result(0)
 
     def _place(self, sandbox: Instance, chance: random.Random, numbers: list[str], index: int) -> Placed:
         caller, number = f"+447700900{index % 1000:03d}", chance.choice(numbers)
@@ -113,8 +119,7 @@ class Soak:
     def _kill_in_turn(self, kills: list[tuple[float, str]], sandbox: Instance, router: RouterProcess) -> None:
         """Each kill when its share of the calls is placed, while calls go on being placed."""
         for after, what in kills:
-            while len(self.placed) < after:
-                time.sleep(0.005)
+            wait_for(f"call {after:.0f}", lambda after=after: len(self.placed) >= after or None, 600)
             self._kill(what, sandbox, router)
 
     def _kill(self, what: str, sandbox: Instance, router: RouterProcess) -> None:
@@ -244,7 +249,7 @@ def _redirects_known(sandbox: Instance, numbers: list[str]) -> None:
         table = sandbox.cli("database show leaseline")
         return True if all(number.removeprefix("+") in table for number in numbers) else None
 
-    wait_for("AstDB's fallback table", known, 20)
+    wait_for("AstDB's fallback table", known, 60)
 
 
 def main() -> int:

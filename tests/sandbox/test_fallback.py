@@ -27,7 +27,8 @@ def test_router_not_running(either: Instance, number: str, story: Tell) -> None:
     )
     [seen] = agent.outcomes()
     assert seen.caller == "+447700900123"
-    assert abs(told.at("ANSWER") - seen.answered_at) <= 50
+    # After the agent said so (SIPp notes that once it is sent), and before the caller heard of it.
+    assert seen.answered_at - 500 <= told.at("ANSWER") <= outcome.answered_at + 1
     assert told.told("LL_END")["att"] == "1:ANSWER:16"
 
 
@@ -55,7 +56,8 @@ def test_router_hangs(either: Instance, router: FakeRouter, number: str, story: 
     assert outcome.status == 200
     told = story(either, number)
     waited = told.at("LL_ROUTE") - told.at("CHAN_START")
-    assert 1400 <= waited <= 2500
+    patience = 1000 * either.agi_seconds
+    assert patience - 100 <= waited <= patience + 5_000, "far less than the router hangs"
     assert told.told("LL_ROUTE")["by"] == "fallback-global"
 
 
@@ -68,7 +70,7 @@ def test_caller_gives_up_while_the_router_hangs(
     assert outcome.status == 487
     told = story(sandbox, number)
     assert "LL_ROUTE" not in told.events
-    assert told.at("LINKEDID_END") - told.at("CHAN_START") < 1400
+    assert told.at("LINKEDID_END") - told.at("CHAN_START") < 1000 * sandbox.agi_seconds - 100
 
 
 def test_astdb_before_the_global_default(either: Instance, number: str, story: Tell) -> None:

@@ -37,7 +37,7 @@ async def serving(instance: Instance, answer: Mapping[str, str]) -> Any:
         got.append(request)
         return {**answer, variables.NUMBER: "+" + request.dialed.lstrip("+")}
 
-    server = FastAgiServer({variables.PATH_ROUTE: route})
+    server = FastAgiServer({variables.PATH_ROUTE: route}, answer_seconds=3.0, confirm_seconds=10.0)
     await server.start(*instance.agi)
     try:
         yield server, got
@@ -60,7 +60,7 @@ async def test_the_dialplan_takes_every_answer_whole(
                 assert outcome.answered
                 assert server.statistics.outcomes["answered"] == count, server.statistics.outcomes
     last = got[-1].linkedid
-    for _ in range(500):
+    for _ in range(3_000):
         lines = [from_line(raw) for raw in either.journal_path.read_bytes().splitlines()]
         if any(line.type == "LINKEDID_END" and line.linkedid == last for line in lines):
             break
@@ -71,7 +71,7 @@ async def test_the_dialplan_takes_every_answer_whole(
     [told] = [line.user for line in lines if line.type == "LL_ROUTE" and line.linkedid == last]
     assert told["by"] == "router"
     assert told["agi"] == "SUCCESS"
-    assert float(told["ms"]) < 500
+    assert float(told["ms"]) < 3_000
     assert told["number"] == number
     assert told["d1"] == "PJSIP/agent1"
     steps_told = [name for name in told if name.startswith("d") and name != "dnis"]
@@ -114,7 +114,7 @@ async def test_rotating_during_calls_loses_no_line(sandbox: Instance, number: st
         ours = {line.event.linkedid for line in got if line.event.exten == number}
         return sum(line.event.type == "LINKEDID_END" and line.event.linkedid in ours for line in got)
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while ended() < 6:
             await asyncio.sleep(0.01)
     stop.set()

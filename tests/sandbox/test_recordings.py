@@ -36,7 +36,7 @@ class Api:
             f"http://{HOST}:{self._router.admin_port}{path}",
             headers={"Authorization": f"Bearer {self._key}", **headers},
         )
-        return urllib.request.urlopen(request, timeout=20)
+        return urllib.request.urlopen(request, timeout=60)
 
     def json(self, path: str) -> Any:
         with self.open(path) as answer:
@@ -80,7 +80,7 @@ class Live:
             pass  # the connection was closed
 
     def wait_for_end(self) -> None:
-        wait_for("the end of the live call", lambda: "ended" in dict(self.events) or None, 20)
+        wait_for("the end of the live call", lambda: "ended" in dict(self.events) or None, 60)
 
     def close(self) -> None:
         """When the router has ended."""
@@ -113,7 +113,7 @@ def test_what_was_said_is_heard_by_those_who_may(
     listener, viewer = Api(router, "listener"), Api(router, "viewer")
     live = Live(viewer)
     number = router.visit()["numbers"][0]["number"]
-    with sandbox.agent("agent1", answer_after=1.5):
+    with sandbox.agent("agent1", answer_after=4):
         seen = sandbox.call(number, caller=CALLER, seconds=4, audio=True)
     assert seen.audio
     live.wait_for_end()
@@ -131,7 +131,7 @@ def test_what_was_said_is_heard_by_those_who_may(
     assert record["recording"]["path"].endswith(".wav")
     assert recording["format"] == ("opus" if opus else "wav")
     assert recording["channels"] == 2
-    assert recording["seconds"] == pytest.approx(record["talk_seconds"], abs=0.5)
+    assert recording["seconds"] == pytest.approx(record["talk_seconds"], abs=1)
     assert {path.suffix for path in sandbox.recordings.iterdir() if path.name[0] != "."} == {
         f".{recording['format']}"
     }
@@ -195,8 +195,8 @@ def test_hold_is_shown_to_who_watches(either: Instance, tmp_path: Path, witness:
     try:
         live = Live(Api(router, "viewer"))
         number = router.visit()["numbers"][0]["number"]
-        with either.agent("agent1", answer_after=0.1, then=[Hold(3.0, 3.0)]):
-            either.call(number, caller=CALLER, seconds=9.5)
+        with either.agent("agent1", answer_after=0.1, then=[Hold(4.0, 4.0)]):
+            either.call(number, caller=CALLER, seconds=13)
         live.wait_for_end()
         # None: not asked yet, or not any more.
         told = [data["hold"] for event, data in live.events if event == "call" and data["hold"] is not None]
@@ -213,7 +213,7 @@ def test_a_call_is_live_again_after_the_router_was_killed(sandbox: Instance, rou
     api = Api(router, "viewer")
     number = router.visit()["numbers"][0]["number"]
     with sandbox.agent("agent1", answer_after=0.1):
-        run = sandbox.peers.call(number, caller=CALLER, seconds=15)
+        run = sandbox.peers.call(number, caller=CALLER, seconds=60)
         sandbox.wait_for_journal(
             lambda lines: [line["eventtype"] for line in lines].count("BRIDGE_ENTER") == 2
         )
@@ -225,9 +225,10 @@ def test_a_call_is_live_again_after_the_router_was_killed(sandbox: Instance, rou
             calls = [call for event, data in live.events for call in data.get("calls", [data])]
             return next((call for call in calls if call["state"] == "talking"), None)
 
-        call = wait_for("the call", shown, 20)
+        call = wait_for("the call", shown, 60)
         assert call.items() >= {"number": number, "agent": "PJSIP/agent1", "caller": CALLER}.items()
-        assert run.wait(30) == 0
+        sandbox.cli("channel request hangup all")
+        assert run.wait(60) == 0
         live.wait_for_end()
     router.wait_for_cdrs(1)
     router.end()
@@ -235,7 +236,7 @@ def test_a_call_is_live_again_after_the_router_was_killed(sandbox: Instance, rou
 
 
 def test_a_recording_that_asterisk_did_not_live_to_close_is_repaired(tmp_path: Path) -> None:
-    instance = Instance.private("cut")
+    instance = Instance.private("cut", agi_seconds=4.0)
     try:
         instance.up()
         router = RouterProcess.beside(instance, tmp_path)
@@ -250,12 +251,14 @@ def test_a_recording_that_asterisk_did_not_live_to_close_is_repaired(tmp_path: P
                 instance.wait_for_journal(
                     lambda lines: [line["eventtype"] for line in lines].count("BRIDGE_ENTER") == 2
                 )
+                talked_from = time.time()
                 time.sleep(5.0)  # two seconds of audio are in Asterisk's buffer at any moment
                 instance.kill_asterisk()
+                talked = time.time() - talked_from
                 run.stop()
             instance.restart()
             recording = listener.recording_when("ready")
-            assert 1.5 < recording["seconds"] < 7
+            assert 1.5 < recording["seconds"] < talked + 1
             with listener.open(recording["url"]) as answer:
                 content = answer.read()
             assert content[40:44] == (len(content) - 44).to_bytes(4, "little")

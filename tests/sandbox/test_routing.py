@@ -127,7 +127,7 @@ def test_outside_its_hours_a_site_says_so_or_is_busy(sandbox: Instance, routed: 
     assert (told.status, refused.status, recorded.status) == (480, 486, 200)
     assert told.early_media_at is not None
     assert told.ended_at is not None
-    assert told.ended_at - told.early_media_at > 3000
+    assert told.ended_at - told.early_media_at > 2000
     records = router.wait_for_cdrs(3)
     assert [record["result"] for record in records] == ["missed", "missed", "voicemail"]
     assert [record["legs"] for record in records] == [[], [], []]
@@ -146,8 +146,7 @@ def test_the_agent_is_told_the_holders_channel(sandbox: Instance, routed: StartR
         assert rung.answered_at is not None
         waits.append(seen.answered_at - rung.answered_at)
         router.wait_for_cdrs(place)
-    assert waits[0] > 1200
-    assert waits[1] < 600
+    assert waits[0] > 1000 > waits[1]
 
 
 def test_blocked_and_limited_callers(sandbox: Instance, routed: StartRouter) -> None:
@@ -204,7 +203,7 @@ def test_a_keyed_code(
         sandbox.agent("agent2", answer_after=0.1, hangup_after=0.5),
         sandbox.agent("agent3", reject=486),
     ):
-        seen = sandbox.call(HOST, caller=CALLER, seconds=40, digits=digits, digits_after=1.0)
+        seen = sandbox.call(HOST, caller=CALLER, seconds=90, digits=digits, digits_after=1.0)
     assert (seen.status, seen.hung_up_by) == (200, "other")
     [record] = router.wait_for_cdrs(1)
     assert (record["result"], record["answered_by"]) == ("answered", f"PJSIP/{agent}")
@@ -227,10 +226,10 @@ def test_a_router_that_dies_while_digits_are_keyed_loses_nothing(
     """The first plan rings at once; the record, made later, still knows whose code it was."""
     router, code = extension_host
     with sandbox.agent("agent1", answer_after=0.1, hangup_after=0.5):
-        run = sandbox.peers.call(HOST, caller=CALLER, seconds=40, digits=f"{code}#", digits_after=2.0)
+        run = sandbox.peers.call(HOST, caller=CALLER, seconds=90, digits=f"{code}#", digits_after=3.0)
         sandbox.wait_for_journal(lambda lines: any(line["eventtype"] == "LL_ROUTE" for line in lines))
         router.kill()
-        run.wait(30)
+        run.wait(120)
     [seen] = run.outcomes()
     assert (seen.status, seen.hung_up_by) == (200, "other")
     router.start()

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from fake_router import FakeRouter
 from instance import Instance
+from router_process import wait_for
 
 pytestmark = pytest.mark.sandbox
 
@@ -20,7 +20,7 @@ def ask(instance: Instance, user: str, secret: str, *actions: dict[str, str]) ->
     done = subprocess.run(
         [sys.executable, "-W", "ignore", str(Path(__file__).with_name("ami_by_pyst2.py")),
          str(instance.ami_port), user, secret],
-        input=json.dumps(actions), capture_output=True, text=True, timeout=20, check=False,
+        input=json.dumps(actions), capture_output=True, text=True, timeout=90, check=False,
     )  # fmt: skip
     if done.returncode != 0:
         raise PermissionError(done.stderr.strip())
@@ -61,25 +61,27 @@ def test_a_wrong_secret_is_refused(sandbox: Instance) -> None:
 
 def test_killed_in_mid_call_the_journal_has_what_was_known(router: FakeRouter, number: str) -> None:
     """And what it had recorded is on disk, and AstDB's entries are there after the restart."""
-    instance = Instance.private("killed")
+    instance = Instance.private("killed", agi_seconds=4.0)
+    astdb = instance.state / "lib" / "astdb.sqlite3"
     router.listen(instance.agi, router.answer({"LL_D1": "PJSIP/agent1", "LL_RECORD": "mono"}))
     try:
         instance.up()
         instance.set_redirect("442079460000", "PJSIP/agent2")
-        time.sleep(2.0)  # AstDB writes once a second
+        wait_for("AstDB on the disk", lambda: True if b"442079460000" in astdb.read_bytes() else None)
         with instance.agent("agent1", answer_after=0.1):
             run = instance.peers.call(number, seconds=60, audio=True)
             instance.wait_for_journal(
                 lambda lines: [x["eventtype"] for x in lines].count("BRIDGE_ENTER") == 2
             )
-            time.sleep(4.0)  # two seconds of audio are in Asterisk's buffer at any moment
+            told = json.loads(instance.journal()[1]["extra"])["extra"]
+            recording = Path(dict(pair.split("=", 1) for pair in told.split("|"))["file"])
+            # Two seconds of audio are in Asterisk's buffer at any moment; what was before is on the disk.
+            wait_for("recorded sound", lambda: True if recording.stat().st_size > 16000 else None)
             instance.kill_asterisk()
             run.stop()
         assert [line["eventtype"] for line in instance.journal()] == [
             "CHAN_START", "LL_ROUTE", "CHAN_START", "ANSWER", "ANSWER", "BRIDGE_ENTER", "BRIDGE_ENTER",
         ]  # fmt: skip
-        told = json.loads(instance.journal()[1]["extra"])["extra"]
-        recording = Path(dict(pair.split("=", 1) for pair in told.split("|"))["file"])
         assert recording.stat().st_size > 16000
         instance.restart()
         with instance.agent("agent1", answer_after=0.1):

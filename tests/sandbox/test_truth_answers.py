@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from truth_check import Leg, check
-from truth_stage import Case, Played, Rows
+from truth_stage import NEAR_SECONDS, Case, Played, Rows
 
 pytestmark = pytest.mark.sandbox
 ROWS = Rows()
@@ -92,7 +92,7 @@ def early_media(case: Case) -> None:
     agent = case.agent(answer_after=0.8, early_media=True)
     number = case.number(LL_D1=agent)
     seen = case.call(number, seconds=0.5)
-    assert gap(seen.early_media_at, seen.answered_at) == pytest.approx(0.8, abs=0.3)
+    assert gap(seen.early_media_at, seen.answered_at) == pytest.approx(0.8, abs=NEAR_SECONDS)
     check(
         case, case.record(number), seen, result="answered", hung_up_by="caller", answered_by=agent,
         answered_at=seen.answered_at, ring=0.8, legs=[Leg(1, agent, "answered", 200, ring=0.8, talk=0.5)],
@@ -105,8 +105,8 @@ def announcement_and_whisper_heard(case: Case) -> None:
     number = case.number(LL_D1=agent, LL_ANNOUNCE="notice", LL_WHISPER="whisper")
     seen = case.call(number, seconds=0.5)
     rang = case.seen()
-    assert gap(seen.early_media_at, rang.invited_at) > 1.5
-    assert gap(rang.answered_at, seen.answered_at) > 1.0
+    assert gap(seen.early_media_at, rang.invited_at) > 1.0
+    assert gap(rang.answered_at, seen.answered_at) > 0.7
     check(
         case, case.record(number), seen, result="answered", hung_up_by="caller", answered_by=agent,
         answered_at=seen.answered_at, ring=gap(rang.invited_at, seen.answered_at),
@@ -196,7 +196,7 @@ def refused_then_answered(case: Case) -> None:
 def cancelled_before_ringing(case: Case) -> None:
     """The router has not even answered."""
     agent = case.agent()
-    number = case.number(slow=1.2, LL_D1=agent)
+    number = case.number(slow=2.5, LL_D1=agent)
     seen = case.call(number, cancel_after=0.3)
     assert (seen.status, case.runs[case.phones[0]].outcomes()) == (487, [])
     check(case, case.record(number), seen, result="cancelled", hung_up_by="caller", legs=[],

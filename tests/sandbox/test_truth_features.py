@@ -99,18 +99,18 @@ def extension(case: Case, keyed: str | None, *, match: str, told: str | None, se
 
 @ROWS.row(agents=2)
 def extension_right(case: Case) -> None:
-    extension(case, None, match="extension", told=None, seconds=25)
+    extension(case, None, match="extension", told=None, seconds=90)
 
 
 @ROWS.row(agents=2)
 def extension_wrong(case: Case) -> None:
     """Three tries; then the caller is connected all the same."""
-    extension(case, "7#7#7#", match="none", told="7", seconds=40)
+    extension(case, "7#7#7#", match="none", told="7", seconds=90)
 
 
 @ROWS.row(agents=2)
 def extension_none(case: Case) -> None:
-    extension(case, "", match="none", told=None, seconds=60)
+    extension(case, "", match="none", told=None, seconds=90)
 
 
 @ROWS.row(agents=2)
@@ -163,7 +163,7 @@ def two_calls_at_once_on_one_lease(case: Case) -> None:
     callers = [case.caller, case.caller.replace("+4477009", "+4477008")]
     runs = [case.begin(number, caller=caller, seconds=1.0 + index) for index, caller in enumerate(callers)]
     for run in runs:
-        run.wait(30)
+        run.wait(60)
     records = {record["caller"]["number"]: record for record in case.records(number, 2)}
     for run, caller in zip(runs, callers, strict=True):
         [seen] = run.outcomes()

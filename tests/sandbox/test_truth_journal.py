@@ -37,7 +37,7 @@ def test_the_second_witness_fills_what_a_full_disk_lost(sandbox: Instance, tmp_p
 
     `sandbox` says whether real calls can be placed; this switch has a disk of its own.
     """
-    full = Instance.private("full")
+    full = Instance.private("full", agi_seconds=4.0)
     with ExitStack() as stack:
         stack.callback(full.down)
         full.journal_path.parent.mkdir(parents=True)
@@ -48,7 +48,7 @@ def test_the_second_witness_fills_what_a_full_disk_lost(sandbox: Instance, tmp_p
         router.import_numbers()
         router.start()
         wait_for("the witness", lambda: True if "switch.witness_on" in router.log_text else None)
-        holders = {}
+        holders, talked = {}, {}
         for _ in range(24):
             lease = router.visit()
             holders[lease["numbers"][0]["number"]] = lease["visitor_id"]
@@ -56,8 +56,10 @@ def test_the_second_witness_fills_what_a_full_disk_lost(sandbox: Instance, tmp_p
             for start in range(0, 24, 8):
                 runs = [full.peers.call(number, seconds=1.2) for number in list(holders)[start : start + 8]]
                 for run in runs:
-                    assert run.wait(30) == 0
-        records = router.wait_for_cdrs(24, 30)
+                    assert run.wait(60) == 0
+                    [seen] = run.outcomes()
+                    talked[seen.number] = (seen.ended_at - seen.answered_at) / 1000
+        records = router.wait_for_cdrs(24, 60)
         lines = full.journal_path.read_bytes().count(b"LINKEDID_END")
         assert lines < 24, "the disk was not full"
         assert {record["number"] for record in records} == set(holders)
@@ -65,7 +67,8 @@ def test_the_second_witness_fills_what_a_full_disk_lost(sandbox: Instance, tmp_p
             assert (record["result"], record["hung_up_by"]) == ("answered", "caller"), record
             assert (record["answered_by"], record["repaired"]) == ("PJSIP/agent1", None), record
             assert record["attribution"]["visitor_id"] == holders[record["number"]]
-            assert record["talk_seconds"] == pytest.approx(1.2, abs=1.1), "over AMI to the second"
+            wire = talked[record["number"]]
+            assert record["talk_seconds"] == pytest.approx(wire, abs=1.5), "over AMI to the second"
         # Room again: the journal is believed again, from the next whole line on.
         subprocess.run(["mount", "-o", "remount,size=8m", str(full.journal_path.parent)], check=True)
         with full.agent("agent1", answer_after=0.1):
@@ -81,6 +84,7 @@ def without_ami(either: Instance, tmp_path: Path) -> Iterator[RouterProcess]:
     router = RouterProcess(
         tmp_path,
         agi_port=either.agi_port,
+        agi_seconds=either.agi_seconds,
         ami_port=free_tcp_port(),
         journal=either.journal_path,
         recordings=either.recordings,
@@ -108,7 +112,7 @@ def test_without_the_ami_the_journal_suffices(either: Instance, without_ami: Rou
         seen = either.call(number, caller=CALLER, seconds=1.0)
     [record] = without_ami.wait_for_cdrs(1)
     assert (record["result"], record["match"], record["repaired"]) == ("answered", "live", None)
-    assert record["talk_seconds"] == pytest.approx((seen.ended_at - seen.answered_at) / 1000, abs=0.3)
+    assert record["talk_seconds"] == pytest.approx((seen.ended_at - seen.answered_at) / 1000, abs=0.5)
     assert "not connected" in without_ami.get("/readyz").decode()
 
 
@@ -128,7 +132,7 @@ def test_a_line_that_a_crash_cut_costs_no_call(either: Instance, without_ami: Ro
     with either.agent("agent1", answer_after=0.1):
         assert either.call(second, caller="+447700900124", seconds=0.5).status == 200
         assert either.call(second, caller="+447700900125", seconds=0.5).status == 200
-    records = {record["caller"]["number"][-3:]: record for record in without_ami.wait_for_cdrs(3, 30)}
+    records = {record["caller"]["number"][-3:]: record for record in without_ami.wait_for_cdrs(3, 60)}
     assert (records["123"]["result"], records["123"]["repaired"]) == ("answered", "switch-restarted")
     # The cut swallowed this call's first line: known by the others, and said so.
     assert (records["124"]["result"], records["124"]["repaired"]) == ("answered", "start-lost")

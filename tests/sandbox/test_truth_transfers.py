@@ -154,8 +154,8 @@ def parked_and_fetched_then_parked_and_given_up(case: Case) -> None:
     run = case.begin(number, seconds=20)
     wait_until_parked(case)
     fetch = case.stage.sandbox.peers.call("701", phone=fetcher, seconds=3.0)
-    run.wait(30)
-    fetch.wait(30)
+    run.wait(60)
+    fetch.wait(60)
     [seen], [fetched] = run.outcomes(), fetch.outcomes()
     assert seen.hung_up_by == "other"
     # The fetcher hears where the caller was parked before the two are connected.
