@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from playwright.async_api import Browser, BrowserContext, Page, Request, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, Request, async_playwright, expect
 
 from pool.database import Database, open_database
 from pool.instants import now
@@ -38,6 +38,9 @@ QUIET = (
     "--disable-component-update",
     "--disable-sync",
 )
+PATIENCE_MS = 60_000
+"""For whatever must come; Playwright's own 5 s for an expectation are an idle machine's."""
+expect.set_options(timeout=PATIENCE_MS)
 WATCH_SHIFTS = """
 window.shifts = 0;
 new PerformanceObserver(list => list.getEntries().forEach(entry => { window.shifts += entry.value; }))
@@ -90,6 +93,7 @@ class Site:
     async def visitor(self, **options: Any) -> BrowserContext:
         """A browser profile of its own: nobody who was here before."""
         context = await self.browser.new_context(user_agent=AGENT, **options)
+        context.set_default_timeout(PATIENCE_MS)
         await context.add_init_script(WATCH_SHIFTS)
         self.contexts.append(context)
         return context

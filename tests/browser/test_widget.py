@@ -62,7 +62,7 @@ async def test_a_click_on_the_number_and_the_goodbye_are_told(site: Site) -> Non
 
 
 async def _until_left(site: Site) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             (holding,) = await site.pool.holders(NUMBERS[0], None, now(), lookback_seconds=60)
             if holding.left_at is not None:

@@ -30,7 +30,7 @@ def told(requests: list[Request], ending: str) -> list[Request]:
 
 async def until(condition: Callable[[], Any]) -> None:
     """Waits for what Python sees happen."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.02)
 
@@ -142,12 +142,13 @@ async def test_two_tabs_share_the_lease_and_the_second_shows_it_at_once(site: Si
     assert await two.locator("p").inner_text() == FIRST_TEXT
     requests = recorded(two)
     await one.close()
-    await until(lambda: True)
     await two.evaluate("history.pushState({}, '', '/three')")
     await until(lambda: told(requests, "/seen"))
-    async with asyncio.timeout(10):
+    # The closed tab's goodbye may come after what the other one told: then its next sign counts.
+    async with asyncio.timeout(60):
         while await left_at(site) is not None:
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.2)
+            await two.evaluate("history.pushState({}, '', '/again' + Math.random())")
 
 
 async def test_two_windows_that_open_at_once_become_one_visitor(site: Site) -> None:
@@ -191,13 +192,13 @@ async def test_out_of_the_back_forward_cache_the_lease_is_confirmed(
     await expect(page.locator("p")).to_have_text(FIRST_TEXT)
     requests = recorded(page)
     await page.goto(site.write("/other", "elsewhere", head=""))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while await left_at(site) is None:
             await asyncio.sleep(0.05)
     await page.evaluate("history.back()")
     await page.wait_for_function("window.persisted === true")
     assert await page.locator("p").inner_text() == FIRST_TEXT
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while await left_at(site) is not None:
             await asyncio.sleep(0.05)
     assert len(goodbyes) == 1
@@ -263,7 +264,7 @@ async def test_a_lease_that_runs_out_offline_gives_the_number_back(site: Site) -
 
 
 async def test_a_hidden_tab_takes_no_number_and_sends_no_heartbeat(make_site: SiteMaker) -> None:
-    site = await make_site(beat_seconds=5)
+    site = await make_site(beat_seconds=60)
     visitor = await site.visitor()
     await visitor.add_init_script(HIDE)
     await visitor.add_init_script("window.away = location.hash == '#away';")
@@ -276,10 +277,10 @@ async def test_a_hidden_tab_takes_no_number_and_sends_no_heartbeat(make_site: Si
     await expect(page.locator("p")).to_have_text(FIRST_TEXT)
     await until(lambda: told(requests, "/seen"))
     before = len(told(requests, "/seen"))
-    await page.clock.run_for(5_500)
+    await page.clock.run_for(61_000)
     await until(lambda: len(told(requests, "/seen")) == before + 1)
     await page.evaluate("turn(true)")
-    await page.clock.run_for(120_000)
+    await page.clock.run_for(600_000)
     assert len(told(requests, "/seen")) == before + 1
     await page.evaluate("turn(false)")
     await until(lambda: len(told(requests, "/seen")) > before + 1)
@@ -321,7 +322,7 @@ async def test_nothing_is_asked_or_stored_before_consent(make_site: SiteMaker) -
     await page.evaluate("history.pushState({}, '', '/later')")
     await page.route("**/v1/leases", lambda route: route.abort(), times=1)
     await page.evaluate("window.dispatchEvent(new Event('leaseline:consent'))")
-    await expect(page.locator("p")).to_have_text(FIRST_TEXT, timeout=15_000)
+    await expect(page.locator("p")).to_have_text(FIRST_TEXT)
     site.problems.clear()
     (cookie,) = await page.context.cookies()
     assert cookie["name"] == NAME

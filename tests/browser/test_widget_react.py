@@ -47,7 +47,7 @@ def _run(folder: Path, *command: str, **more: str) -> None:
         env={**os.environ, **more},
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=280,
         check=False,
     )
     assert done.returncode == 0, f"{' '.join(command)}: {done.stdout}{done.stderr}"
