@@ -1,4 +1,4 @@
-"""A process that leases from a shared store: `leasing_process.py URL NAME VISITORS SECONDS`.
+"""A process that leases from a shared store: `leasing_process.py URL NAME VISITORS`, until it gets SIGTERM.
 
 Prints each acknowledged lease as a JSON line, at once. Freezes are as short as they can be, so that numbers
 are given again within seconds.
@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import signal
 import sys
-import time
 
 from pool.database import StoreUnavailable, open_database
 from pool.instants import now
@@ -20,15 +20,16 @@ from pool.service import Pool
 AT_ONCE = 8
 
 
-async def main(url: str, name: str, visitors: int, seconds: float) -> None:
+async def main(url: str, name: str, visitors: int) -> None:
+    enough = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, enough.set)
     database = await open_database(url)
     pool = Pool(database, rest_seconds=0)
     await pool.open()
-    until = time.monotonic() + seconds
     chance = random.Random(name)
 
     async def lease_on() -> None:
-        while time.monotonic() < until:
+        while not enough.is_set():
             visitor = f"visitor-{chance.randrange(visitors)}"
             wish = LeaseWish("shop", visitor, f"{name}-{now()}", [SlotWish("main")], 1, 1)
             try:
@@ -54,4 +55,4 @@ async def main(url: str, name: str, visitors: int, seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])))
+    asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 UNPRIVILEGED = "postgres"
-START_SECONDS = 30
+START_SECONDS = 90
 
 
 class PostgresqlServer:

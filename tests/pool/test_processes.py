@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import json
 import os
@@ -11,6 +10,8 @@ import subprocess
 import sys
 import time
 from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +30,13 @@ VISITORS = 2_000
 
 
 class LeasingProcess:
-    """A leasing_process.py, its acknowledgements collected in a file."""
+    """A leasing_process.py, its acknowledgements collected in a file; it goes on until `stop`."""
 
-    def __init__(self, url: str, name: str, folder: Path, seconds: float) -> None:
+    def __init__(self, url: str, name: str, folder: Path) -> None:
         self.output = folder / f"{name}.jsonl"
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, SCRIPT, url, name, str(VISITORS), str(seconds)],
+                [sys.executable, SCRIPT, url, name, str(VISITORS)],
                 stdout=output,
                 env={**os.environ, "PYTHONPATH": str(ROOT)},
             )
@@ -48,11 +49,30 @@ class LeasingProcess:
     def leases(self) -> list[dict[str, Any]]:
         return [line for line in self.told() if "lease_id" in line]
 
-    def wait_for_leases(self, count: int) -> None:
-        deadline = time.monotonic() + 30
-        while len(self.leases()) < count:
-            assert time.monotonic() < deadline, self.told()[-3:]
-            time.sleep(0.05)
+    def stop(self) -> None:
+        """Let it end what it began."""
+        self.process.terminate()
+        assert self.process.wait(60) == 0
+
+
+@contextmanager
+def leasing(url: str, folder: Path, *names: str) -> Iterator[list[LeasingProcess]]:
+    """So many processes, which have all begun; none is left at the end."""
+    processes = [LeasingProcess(url, name, folder) for name in names]
+    try:
+        wait_until(lambda: all(len(process.leases()) >= 30 for process in processes))
+        yield processes
+    finally:
+        for process in processes:
+            process.process.kill()
+            process.process.wait()
+
+
+def wait_until(wanted: Callable[[], bool], seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not wanted():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 async def prepare(url: str) -> None:
@@ -97,39 +117,46 @@ async def check(url: str, processes: list[LeasingProcess], *, holders_at_once: i
 
 async def test_processes_that_contend_never_give_a_number_twice(store_url: str, tmp_path: Path) -> None:
     await prepare(store_url)
-    processes = [LeasingProcess(store_url, f"p{n}", tmp_path, 5) for n in range(3)]
-    for process in processes:
-        assert await asyncio.to_thread(process.process.wait, 60) == 0
-        assert not [line for line in process.told() if "unavailable" in line]
-        assert len(process.leases()) > 50
-    holders = await check(store_url, processes)
-    assert max(holders.values()) > 1  # numbers were given again, so there was something to get wrong
+    with leasing(store_url, tmp_path, "p0", "p1", "p2") as processes:
+
+        def given_again() -> bool:
+            """Each process had much to get wrong: numbers that others had before."""
+            given = [{lease["number"] for lease in process.leases()} - {None} for process in processes]
+            return all(len(numbers) > NUMBERS / 2 for numbers in given)
+
+        wait_until(given_again)
+        for process in processes:
+            process.stop()
+            assert not [line for line in process.told() if "unavailable" in line]
+        holders = await check(store_url, processes)
+    assert max(holders.values()) > 1
 
 
 async def test_a_killed_process_takes_nothing_along(store_url: str, tmp_path: Path) -> None:
     await prepare(store_url)
-    killed = [LeasingProcess(store_url, f"k{n}", tmp_path, 30) for n in range(2)]
-    other = LeasingProcess(store_url, "other", tmp_path, 7)
-    for process in killed:
-        await asyncio.to_thread(process.wait_for_leases, 30)
-        process.process.send_signal(signal.SIGKILL)
-        await asyncio.to_thread(process.process.wait, 10)
-    assert await asyncio.to_thread(other.process.wait, 60) == 0
-    await check(store_url, [*killed, other])
+    with leasing(store_url, tmp_path, "k0", "k1", "other") as (*killed, other):
+        for process in killed:
+            process.process.send_signal(signal.SIGKILL)
+            process.process.wait(30)
+        before = len(other.leases())
+        wait_until(lambda: len(other.leases()) > before + 100)
+        other.stop()
+        await check(store_url, [*killed, other])
 
 
 async def test_a_server_that_dies_and_comes_back(postgresql_server: PostgresqlServer, tmp_path: Path) -> None:
     with postgresql_server.database() as url:
         await prepare(url)
-        processes = [LeasingProcess(url, f"p{n}", tmp_path, 9) for n in range(2)]
-        for process in processes:
-            await asyncio.to_thread(process.wait_for_leases, 30)
-        await asyncio.to_thread(postgresql_server.kill)
-        await asyncio.sleep(1)
-        await asyncio.to_thread(postgresql_server.start)
-        for process in processes:
-            assert await asyncio.to_thread(process.process.wait, 60) == 0
-            told = process.told()
-            first_down = next(place for place, line in enumerate(told) if "unavailable" in line)
-            assert any("lease_id" in line for line in told[first_down:])
-        await check(url, processes)
+        with leasing(url, tmp_path, "p0", "p1") as processes:
+            postgresql_server.kill()
+            wait_until(lambda: all(any("unavailable" in line for line in one.told()) for one in processes))
+            postgresql_server.start()
+            before = [len(process.leases()) for process in processes]
+            wait_until(
+                lambda: all(
+                    len(one.leases()) > count + 30 for one, count in zip(processes, before, strict=True)
+                )
+            )
+            for process in processes:
+                process.stop()
+            await check(url, processes)

@@ -6,7 +6,6 @@ import asyncio
 import shutil
 import sqlite3
 import threading
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -77,10 +76,9 @@ async def test_a_locked_store_is_waited_for_a_while_and_used_again(tmp_path: Pat
         await add_numbers(pool, london(1))
         other = sqlite3.connect(file, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
-        began = time.monotonic()
-        with pytest.raises(StoreUnavailable, match="locked"):
-            await pool.lease(wish("v1"), START)
-        assert time.monotonic() - began < 5
+        async with asyncio.timeout(60):
+            with pytest.raises(StoreUnavailable, match="locked"):
+                await pool.lease(wish("v1"), START)
         assert await pool.number(london(1)) is not None  # readers do not mind
         other.execute("ROLLBACK")
         other.close()
@@ -154,8 +152,9 @@ async def test_a_store_that_was_replaced_is_noticed(tmp_path: Path) -> None:
 
 
 async def test_a_store_that_does_not_answer_is_given_up_and_tried_again(tmp_path: Path) -> None:
-    async with opened(tmp_path / "pool.db", write_seconds=0.3, read_seconds=0.3) as pool:
+    async with opened(tmp_path / "pool.db") as pool:
         await pool.open()
+    async with opened(tmp_path / "pool.db", write_seconds=2.0, read_seconds=2.0) as pool:
         forever = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
 
         async def write() -> None:
@@ -167,7 +166,7 @@ async def test_a_store_that_does_not_answer_is_given_up_and_tried_again(tmp_path
                 await reading.connection.execute_fetchall(forever)
 
         for use in (write, read):
-            with pytest.raises(StoreUnavailable, match=r"no answer in 0\.3 s"):
+            with pytest.raises(StoreUnavailable, match=r"no answer in 2\.0 s"):
                 await use()
         await pool.lease(wish("v1"), START)
         assert await pool.number(london(1)) is None
