@@ -14,8 +14,9 @@ from tests.fuzz.stage import HERE, Stage
 CONFIG = """\
 hooks = "fuzz_hooks"
 max-stream-events = 1
+suppress-health-check = ["too_slow"]
 continue-on-failure = true
-request-timeout = 20
+request-timeout = 60
 [generation]
 database = "none"
 [checks.positive_data_acceptance]

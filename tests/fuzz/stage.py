@@ -196,12 +196,12 @@ class Stage:
         return stored | {"record": json.dumps(record)}
 
     def _wait(self) -> None:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while True:
             assert self._process.poll() is None, self.log.read_text(encoding="utf-8")
             try:
                 for listener, path in (("admin", "/readyz"), ("public", "/healthz")):
-                    urllib.request.urlopen(self.url(listener) + path, timeout=3).close()
+                    urllib.request.urlopen(self.url(listener) + path, timeout=15).close()
             except OSError:
                 assert time.monotonic() < deadline, self.log.read_text(encoding="utf-8")
                 time.sleep(0.05)
@@ -211,5 +211,5 @@ class Stage:
     def _post(self, path: str, body: dict[str, Any]) -> Any:
         headers = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/130.0"}
         request = urllib.request.Request(self.url("public") + path, json.dumps(body).encode(), headers)
-        with urllib.request.urlopen(request, timeout=5) as answer:
+        with urllib.request.urlopen(request, timeout=30) as answer:
             return json.loads(answer.read())

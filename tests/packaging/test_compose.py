@@ -21,7 +21,7 @@ def state(tmp_path: Path) -> Path:
         env={**os.environ, "SANDBOX_STATE": str(wanted), "SANDBOX_NAME": "compose-test"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -47,7 +47,7 @@ def program(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def pip(*arguments: str) -> None:
     command = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -72,7 +72,7 @@ def run(program: Path, folder: Path, *arguments: str) -> str:
         env={**os.environ, "LEASELINE_AMI_SECRET": "one-secret", "LEASELINE_AMI_DB_SECRET": "another-secret"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -99,7 +99,7 @@ def test_it_serves_the_widget_and_the_dashboard_with_all_that_they_load(
     with Stage(tmp_path, program=program) as stage:
 
         def get(listener: str, path: str) -> str:
-            with urllib.request.urlopen(stage.url(listener) + path, timeout=10) as answer:
+            with urllib.request.urlopen(stage.url(listener) + path, timeout=60) as answer:
                 assert answer.status == 200
                 text: str = answer.read().decode()
                 return text

@@ -30,7 +30,7 @@ except ValueError:
 
 def logged(form: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, form], capture_output=True, text=True, timeout=30, check=True
+        [sys.executable, "-c", SCRIPT, form], capture_output=True, text=True, timeout=120, check=True
     )
     return done.stderr
 

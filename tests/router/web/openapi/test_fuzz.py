@@ -15,7 +15,7 @@ SEED = 20_261_122
 EXAMPLES = 30
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("listener", ["public", "admin"])
 def test_nothing_breaks_and_nothing_is_untold(tmp_path: Path, listener: str) -> None:
     with Stage(tmp_path) as stage:
