@@ -13,9 +13,9 @@ from router.deliveries import lane
 from router.deliveries.service import Deliveries
 from router.store.visits import MIGRATIONS
 
-# A destination is taken over soon after its holder died.
-lane.HOLD_MS = 600  # type: ignore[misc]
-lane.RENEW_SECONDS = 0.2  # type: ignore[misc]
+# A destination is taken over soon after its holder died, and not from one that is merely slow.
+lane.HOLD_MS = 1_500  # type: ignore[misc]
+lane.RENEW_SECONDS = 0.3  # type: ignore[misc]
 lane.LOOK_SECONDS = 0.05  # type: ignore[misc]
 lane.PAUSE_SECONDS = (0.05, 0.1)  # type: ignore[misc]
 
