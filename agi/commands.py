@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 MAX_LINE_BYTES: Final = 1900
@@ -60,6 +61,7 @@ def set_variables(pairs: Iterable[tuple[str, str]]) -> list[bytes]:
     return lines
 
 
+@lru_cache(maxsize=4096)
 def _pair(name: str, value: str) -> bytes:
     if not _NAME.match(name):
         raise UnsafeValue(f"not a channel variable's name: {name!r}")

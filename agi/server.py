@@ -26,6 +26,8 @@ LOOPBACK: Final = ("127.0.0.0/8", "::1/128")
 class FastAgiServer:
     """Serves ``routes`` (path, "/route", to `Route`) to peers in the networks ``allow``.
 
+    A route that has a method ``at_once`` (`AtOnce`) is asked by it first.
+
     header_seconds: from connecting to the last header. answer_seconds: from there to the answer; keep it
     below the dialplan's own bound, which is 1.5 s. confirm_seconds: for Asterisk to take the answer.
     Raises ValueError for a network that is none.
@@ -50,7 +52,9 @@ class FastAgiServer:
         self._empty = asyncio.Event()
         self._server: asyncio.Server | None = None
         self._terms = Terms(
-            routes={_with_slash(path): route for path, route in routes.items()},
+            routes={
+                _with_slash(path): (route, getattr(route, "at_once", None)) for path, route in routes.items()
+            },
             limits=limits or Limits(),
             header_seconds=header_seconds,
             answer_seconds=answer_seconds,

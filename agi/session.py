@@ -4,6 +4,7 @@ A transport-level Protocol rather than streams: a session costs one task and two
 """
 
 import asyncio
+import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
@@ -22,6 +23,9 @@ from agi.variables import ADDED_BY_SERVER, DECIDED_MS, OK
 Route: TypeAlias = Callable[[AgiRequest], Awaitable[Mapping[str, str]]]
 """Gives the channel variables to set. Raising, or being late, leaves the call to the dialplan's fallback."""
 
+AtOnce: TypeAlias = Callable[[AgiRequest], Mapping[str, str] | None]
+"""Gives the same where it has nothing to wait for, else None: no task has to be made for it."""
+
 _BUFFER_BYTES = 2048
 """A header block and a bit; a plain Protocol has 256 kB allocated for each read."""
 
@@ -32,7 +36,7 @@ _QUIET = frozenset({Outcome.ANSWERED, Outcome.UNCONFIRMED, Outcome.PEER_GONE, Ou
 class Terms:
     """What all sessions of a server share. Seconds are deadlines, each from the step before it."""
 
-    routes: Mapping[str, Route]
+    routes: Mapping[str, tuple[Route, AtOnce | None]]
     limits: Limits
     header_seconds: float
     answer_seconds: float
@@ -78,10 +82,12 @@ class Session(asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         if self._outcome is not None:
             return
+        request: Request | None = None
         for event in self._codec.receive(self._buffer[:nbytes]):
             match event:
                 case Request():
-                    self._on_request(event)
+                    # Answered only once what came with it was looked at: a line too many is a stranger's.
+                    request = event
                 case Reply():
                     self._on_reply(event)
                 case Hangup():
@@ -89,6 +95,8 @@ class Session(asyncio.BufferedProtocol):
                     self._hung_up = self._hung_up or self._outcome is None
                 case Violation():
                     self._finish(Outcome.NOT_FASTAGI, reason=event.reason)
+        if request is not None and self._outcome is None:
+            self._on_request(request)
 
     def eof_received(self) -> bool:
         self._finish(Outcome.UNCONFIRMED if self._answered else Outcome.PEER_GONE)
@@ -106,29 +114,50 @@ class Session(asyncio.BufferedProtocol):
         # Not the loop's clock: uvloop's counts whole milliseconds.
         self._received = time.perf_counter()
         self._request = request = AgiRequest.of(event.variables, self.peer, time.time_ns() // 1_000_000)
-        route = self._terms.routes.get(request.path)
-        if route is None:
+        known = self._terms.routes.get(request.path)
+        if known is None:
             self._finish(Outcome.NO_ROUTE)
             return
+        route, at_once = known
+        if at_once is not None:
+            try:
+                variables = at_once(request)
+            except Exception:
+                self._failed(request)
+                return
+            if variables is not None:
+                self._answer(variables, request)
+                return
         self._rearm(self._terms.answer_seconds, Outcome.ANSWER_DEADLINE)
-        self._task = self._loop.create_task(self._answer(route, request))
+        self._task = self._loop.create_task(self._wait_for(route, request))
 
-    async def _answer(self, route: Route, request: AgiRequest) -> None:
+    async def _wait_for(self, route: Route, request: AgiRequest) -> None:
         structlog.contextvars.bind_contextvars(linkedid=request.linkedid)
         try:
             variables = await route(request)
-            decided_ms = (time.perf_counter() - self._received) * 1000
-            self._lines.extend(_answer_lines(variables, decided_ms))
         except asyncio.CancelledError:
             self._finish(Outcome.SHUT_DOWN)
             raise
+        except Exception:
+            self._failed(request)
+        else:
+            self._answer(variables, request)
+
+    def _answer(self, variables: Mapping[str, str], request: AgiRequest) -> None:
+        decided_ms = (time.perf_counter() - self._received) * 1000
+        try:
+            self._lines.extend(_answer_lines(variables, decided_ms))
         except UnsafeValue as error:
             self._finish(Outcome.UNSAFE_ANSWER, reason=str(error))
         except Exception:
-            self._terms.log.exception("route failed", path=request.path, linkedid=request.linkedid)
-            self._finish(Outcome.ROUTE_FAILED)
+            self._failed(request)
         else:
             self._write_next()
+
+    def _failed(self, request: AgiRequest) -> None:
+        """Called where an exception is handled."""
+        self._terms.log.exception("route failed", path=request.path, linkedid=request.linkedid)
+        self._finish(Outcome.ROUTE_FAILED)
 
     def _write_next(self) -> None:
         """Write the next line whole. With the last one our side of the connection ends.
@@ -185,6 +214,8 @@ class Session(asyncio.BufferedProtocol):
         tell = log.info if outcome in _QUIET else log.warning
         if outcome is Outcome.ANSWERED:
             # The call's own line says what was decided, and how fast: one line a call is enough.
+            if not log.is_enabled_for(logging.DEBUG):
+                return
             tell = log.debug
         request = self._request
         tell(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pool.allocation import SWEEP_SECONDS, Allocation
-from pool.database import Database, Transaction
+from pool.database import Database, NotAtOnce, Row, Transaction
 from pool.history import MOST_HOLDERS, holdings
 from pool.holding import CallSign, Keeping, Sign, view
 from pool.ids import new_id
@@ -177,16 +177,24 @@ class Pool:
 
     async def number(self, number: str) -> NumberRecord | None:
         """The inventory's record, or None. Up to CACHE_SECONDS old."""
-        now = self._monotonic()
+        try:
+            return self.number_at_once(number)
+        except NotAtOnce:
+            return self._kept(number, await self.database.one(self._queries.number_record, number=number))
+
+    def number_at_once(self, number: str) -> NumberRecord | None:
+        """As `number`, without awaiting anything. Raises NotAtOnce where that cannot be had."""
         known = self._known.get(number)
-        if known is not None and now - known[0] < CACHE_SECONDS:
+        if known is not None and self._monotonic() - known[0] < CACHE_SECONDS:
             return known[1]
-        row = await self.database.glance(self._queries.number_record, number=number)
+        return self._kept(number, self.database.at_once(self._queries.number_record, number=number))
+
+    def _kept(self, number: str, row: Row | None) -> NumberRecord | None:
         record = None
         if row is not None:
             record = NumberRecord(*row)
             record = record._replace(kind=NumberKind(record.kind))
-        self._known[number] = (now, record)
+        self._known[number] = (self._monotonic(), record)
         self._known.move_to_end(number)
         if len(self._known) > CACHED_NUMBERS:
             self._known.popitem(last=False)

@@ -68,7 +68,10 @@ class Service:
         self._routed = RouteCounts()
         asked = (lambda: live.current, self._pool.number, RoutingStore(database), self._routed)
         self._fastagi = FastAgiServer(
-            {variables.PATH_ROUTE: Route(*asked), variables.PATH_EXTENSION: ExtensionRoute(*asked)},
+            {
+                variables.PATH_ROUTE: Route(*asked, find_at_once=self._pool.number_at_once),
+                variables.PATH_EXTENSION: ExtensionRoute(*asked),
+            },
             allow=config.fastagi.allow,
             header_seconds=config.fastagi.header_seconds,
             answer_seconds=config.fastagi.answer_seconds,

@@ -9,7 +9,7 @@ import importlib
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from pool.database.errors import MigrationError, StoreConflict, StoreUnavailable
+from pool.database.errors import MigrationError, NotAtOnce, StoreConflict, StoreUnavailable
 from pool.database.interface import Database
 from pool.database.queries import Queries, Query
 from pool.database.transaction import Reading, Row, Transaction
@@ -17,6 +17,7 @@ from pool.database.transaction import Reading, Row, Transaction
 __all__ = [
     "Database",
     "MigrationError",
+    "NotAtOnce",
     "Queries",
     "Query",
     "Reading",

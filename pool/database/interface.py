@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Final, TypeVar
 
-from pool.database.errors import StoreConflict, StoreUnavailable
+from pool.database.errors import NotAtOnce, StoreConflict, StoreUnavailable
 from pool.database.groupcommit import GroupCommit
 from pool.database.migrations import apply_migrations
 from pool.database.queries import Queries, Query, load_queries
@@ -99,11 +99,12 @@ class Database(ABC):
         """As `one`, in the manner of `lookup`."""
         return await self.one(query, **parameters)
 
-    async def glance(self, query: Query, /, **parameters: Any) -> Row | None:
-        """As `one`, for a single look-up in an index that a call waits for: where the store is a file it is
-        read at once, without a trip to another thread.
+    def at_once(self, query: Query, /, **parameters: Any) -> Row | None:
+        """As `one`, for a single look-up in an index that a call waits for, without awaiting anything.
+
+        Raises NotAtOnce where the store is no file or cannot be read this instant: `one` is then to be asked.
         """
-        return await self.one(query, **parameters)
+        raise NotAtOnce
 
     async def commit(
         self,

@@ -9,11 +9,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias, cast
+from typing import Any, Protocol, cast
 
 import aiosql
 
-Query: TypeAlias = Callable[..., Any]
+
+class Query(Protocol):
+    """A named query: called with a connection and its parameters by name."""
+
+    sql: str
+
+    def __call__(self, *arguments: Any, **parameters: Any) -> Any: ...
+
 
 _CONDITIONAL = re.compile(r"/\*(sqlite|postgresql)\s(.*?)\*/", re.DOTALL)
 

@@ -15,7 +15,7 @@ from urllib.parse import quote
 import aiosqlite
 
 from pool.database.direct import DIRECTLY, AnsweringAtOnce, DirectConnection, exclusively, result_of
-from pool.database.errors import StoreConflict, StoreUnavailable
+from pool.database.errors import NotAtOnce, StoreConflict, StoreUnavailable
 from pool.database.interface import Database
 from pool.database.lookups import Lookup, SharedTrips
 from pool.database.queries import Query
@@ -129,19 +129,18 @@ class SqliteDatabase(Database):
         results: list[Any] = answer[0]
         return results
 
-    async def glance(self, query: Query, /, **parameters: Any) -> Row | None:
+    def at_once(self, query: Query, /, **parameters: Any) -> Row | None:
         if self._writer is None or self._is_another_file_by_now():
-            return await self.one(query, **parameters)
+            raise NotAtOnce
         try:
             if self._glancing is None:
                 self._glancing = self._connect_to_glance()
-            reading = Reading(AnsweringAtOnce(self._glancing), self.translating)
-            row: Row | None = result_of(reading.one(query, **parameters))
-        except (StoreUnavailable, sqlite3.Error):
+            rows: list[Row] = self._glancing.execute(query.sql, parameters).fetchall()
+        except sqlite3.Error as error:
             # Locked for a moment, or gone: the reader with all its patience and all its words finds out.
             self._give_up_glancing()
-            return await self.one(query, **parameters)
-        return row
+            raise NotAtOnce from error
+        return rows[0] if rows else None
 
     def _connect_to_glance(self) -> sqlite3.Connection:
         """A connection of the event loop's own: a page or two from the system's cache take less time than

@@ -18,9 +18,9 @@ from router.routing.plan import Situation
 from router.routing.route import (
     LOOKUP_SHARE,
     FindNumber,
-    answer,
     caller_of,
     held_since,
+    plan_variables,
     site_of,
 )
 from router.routing.table import CurrentTable
@@ -95,7 +95,7 @@ class ExtensionRoute:
         plan = plans.plan(situation, lambda name: self._turns.take(site.key, name))
         # A step of the plan that /route gave must not ring behind this plan's last.
         ends = dict.fromkeys(variables.DIAL_STRINGS[len(plan.steps) :][:1], "")
-        return {**answer(number, plan), **ends, variables.ASK: ""}
+        return {variables.NUMBER: number, **plan_variables(plan), **ends, variables.ASK: ""}
 
     def _again(self, outcome: str) -> Mapping[str, str]:
         self._counts.keyed[outcome] += 1

@@ -5,7 +5,6 @@ A look-up that fails or is late never costs the call: the plan is made without w
 
 import asyncio
 from collections.abc import Awaitable
-from dataclasses import replace
 from typing import Protocol, TypeVar
 
 import structlog
@@ -65,7 +64,7 @@ class Lookups:
             situation = held_by(situation, holder)
         if agents is not None:
             last_agent = next((agent for agent in agents if agent), None)
-            situation = replace(situation, last_agent=last_agent, first_call=not agents)
+            situation = situation._replace(last_agent=last_agent, first_call=not agents)
         return situation
 
     async def _guarded(self, lookup: Awaitable[Found], until: float) -> Found | None:
@@ -86,8 +85,7 @@ class Lookups:
 
 def held_by(situation: Situation, holder: Holder) -> Situation:
     """`situation` with the holder's channel and region, and the slot where the number does not tell it."""
-    return replace(
-        situation,
+    return situation._replace(
         channel=holder.channel,
         region=holder.region,
         slot=situation.slot or holder.slot,

@@ -8,7 +8,7 @@ has none, goes to its overflow at once.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from router.attribution.channels import pattern
 from router.config.model import Asterisk
@@ -23,8 +23,7 @@ MAIN_SLOT: Final = "main"
 DEFAULT_PLAN: Final = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Situation:
+class Situation(NamedTuple):
     """What is known about a call when it is routed; what is not known matches no condition.
 
     `at` in milliseconds. `caller` E.164 (None: withheld). `slot`, `channel` and `region` are those of the
@@ -99,6 +98,7 @@ class SitePlans:
             step.strategy == "sticky" for one in chosen for step in one.steps
         )
         """Whether a plan can depend on the caller's earlier calls."""
+        self._settled = not self._alternatives and all(step.settled for one in chosen for step in one.steps)
 
     def plan(self, situation: Situation, turn_of: Callable[[str], int] = lambda _: 0) -> Plan:
         """The plan for a call.
@@ -126,6 +126,13 @@ class SitePlans:
             language=site.language,
         )
 
+    def settled_by(self, situation: Situation) -> tuple[str, str] | None:
+        """What alone the plan depends on: one made for it serves other calls too. None: on more than that."""
+        if not self._settled:
+            return None
+        channel = situation.channel if situation.channel in self._whispers else ""
+        return situation.slot or MAIN_SLOT, channel
+
     def fallback(self, slot: str | None) -> str:
         """Whom AstDB's table rings when no router answers: the default plan's first step, at any time."""
         return self._of_slots.get(slot or MAIN_SLOT, self._default).steps[0].fallback
@@ -147,6 +154,12 @@ class _Step:
         self._weights = step.weights
         self._during = schedules.get(step.during)
         self._outside = schedules.get(step.outside)
+
+    @property
+    def settled(self) -> bool:
+        """Whether it is the same for each call at each instant."""
+        whenever = self._during is None and self._outside is None
+        return whenever and self.strategy in {"simultaneous", "sequential"}
 
     @property
     def fallback(self) -> str:

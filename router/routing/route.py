@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 from agi import variables
+from pool.database import NotAtOnce
 from pool.numbers import NumberKind
 from router.cdr.enrich import caller_number
 from router.config import Config, Site
@@ -43,6 +44,8 @@ class NumberOfInventory(DialedNumber, Protocol):
 
 
 FindNumber = Callable[[str], Awaitable[NumberOfInventory | None]]
+FindAtOnce = Callable[[str], NumberOfInventory | None]
+"""Raises NotAtOnce where that cannot be had: the other is then asked."""
 
 
 class Request(Protocol):
@@ -67,52 +70,96 @@ class Route:
         find_number: FindNumber,
         history: History,
         counts: RouteCounts,
+        *,
+        find_at_once: FindAtOnce | None = None,
     ) -> None:
         self._table = CurrentTable(current_config)
         self._find = find_number
+        self._find_at_once = find_at_once
         self._lookups = Lookups(history, counts)
         self._counts = counts
         self._rate = CallRate()
         self._turns = Turns()
+
+    def at_once(self, request: Request) -> Mapping[str, str] | None:
+        """The same answer where nothing has to be waited for; None where it has."""
+        if self._find_at_once is None:
+            return None
+        table, number, caller = self._asked(request)
+        if blocked := self._blocked_everywhere(table, number, caller):
+            return blocked
+        try:
+            record = self._find_at_once(number)
+        except NotAtOnce:
+            return None
+        site, slot = site_of(table.config, number, record)
+        plans = table.plans(site)
+        if plans.needs_holder or plans.needs_history:
+            return None
+        if refused := self._refused(table, number, site, caller):
+            return refused
+        values = self._values(table, site, _situation(request, caller, slot, record))
+        return _of_number(number, record, values)
 
     async def __call__(self, request: Request) -> Mapping[str, str]:
         """The answer variables for `request.dialed`, the digits as the trunk sent them.
 
         Raises NotANumber, NotOurNumber, or what the store raises when it is out of reach.
         """
-        table = self._table()
+        table, number, caller = self._asked(request)
         config = table.config
         until = asyncio.get_running_loop().time() + config.fastagi.answer_seconds * LOOKUP_SHARE
-        number = to_e164(request.dialed, config.asterisk.country)
-        caller = caller_of(request.caller, config)
-        if block := table.blocks.everywhere(caller):
-            return self._blocked(number, "", block, "list")
+        if blocked := self._blocked_everywhere(table, number, caller):
+            return blocked
         record = await self._find(number)
         site, slot = site_of(config, number, record)
-        if block := table.blocks.at_site(site.key, caller):
-            return self._blocked(number, site.key, block, "list")
-        if not self._within_limit(table, caller):
-            return self._blocked(number, site.key, config.calls.over_limit, "limit")
+        if refused := self._refused(table, number, site, caller):
+            return refused
         plans = table.plans(site)
         situation = await self._lookups.completed(
-            Situation(
-                at=request.received_at,
-                linkedid=request.linkedid,
-                caller=caller,
-                slot=slot,
-                channel=record.channel if record else "",
-            ),
+            _situation(request, caller, slot, record),
             plans,
             site=site.key,
             number=number if record and record.kind is NumberKind.DYNAMIC else None,
             since_at=held_since(config, request.received_at),
             until=until,
         )
+        return _of_number(number, record, self._values(table, site, situation))
+
+    def _asked(self, request: Request) -> tuple[RoutingTable, str, str | None]:
+        """The table in force, the dialed number in E.164 and the caller."""
+        table = self._table()
+        number = to_e164(request.dialed, table.config.asterisk.country)
+        return table, number, caller_of(request.caller, table.config)
+
+    def _blocked_everywhere(
+        self, table: RoutingTable, number: str, caller: str | None
+    ) -> Mapping[str, str] | None:
+        block = table.blocks.everywhere(caller)
+        return self._blocked(number, "", block, "list") if block else None
+
+    def _refused(
+        self, table: RoutingTable, number: str, site: Site, caller: str | None
+    ) -> Mapping[str, str] | None:
+        """The answer to a caller whom the site blocks, or who calls too often; it counts the call."""
+        if block := table.blocks.at_site(site.key, caller):
+            return self._blocked(number, site.key, block, "list")
+        if not self._within_limit(table, caller):
+            return self._blocked(number, site.key, table.config.calls.over_limit, "limit")
+        return None
+
+    def _values(self, table: RoutingTable, site: Site, situation: Situation) -> Mapping[str, str]:
+        """The plan as variables. What is not set is empty: each costs Asterisk some microseconds."""
+        plans = table.plans(site)
+        settled_by = plans.settled_by(situation)
+        key = (site.key, *settled_by) if settled_by is not None else None
+        known = table.settled.get(key) if key is not None else None
+        if known is not None:
+            return known
         plan = plans.plan(situation, lambda name: self._turns.take(site.key, name))
-        # What is not set is empty: each variable costs Asterisk some hundredths of a millisecond.
-        values = {name: value for name, value in answer(number, plan).items() if value}
-        if record and record.kind is NumberKind.EXTENSION:
-            values[variables.ASK] = "1"
+        values = {name: value for name, value in plan_variables(plan).items() if value}
+        if key is not None:
+            table.settled[key] = values
         return values
 
     def _within_limit(self, table: RoutingTable, caller: str | None) -> bool:
@@ -124,6 +171,20 @@ class Route:
     def _blocked(self, number: str, site: str, block: str, by: str) -> dict[str, str]:
         self._counts.blocked[by] += 1
         return {variables.NUMBER: number, variables.SITE: site, variables.BLOCK: block}
+
+
+def _situation(
+    request: Request, caller: str | None, slot: str | None, record: NumberOfInventory | None
+) -> Situation:
+    channel = record.channel if record else ""
+    return Situation(request.received_at, request.linkedid, caller, slot, channel)
+
+
+def _of_number(number: str, record: NumberOfInventory | None, values: Mapping[str, str]) -> Mapping[str, str]:
+    answer = {variables.NUMBER: number, **values}
+    if record and record.kind is NumberKind.EXTENSION:
+        answer[variables.ASK] = "1"
+    return answer
 
 
 def site_of(config: Config, number: str, record: DialedNumber | None) -> tuple[Site, str | None]:
@@ -170,10 +231,9 @@ def held_since(config: Config, at: int) -> int:
     return at - config.cdr.lookback_hours * 3_600_000
 
 
-def answer(number: str, plan: Plan) -> dict[str, str]:
+def plan_variables(plan: Plan) -> dict[str, str]:
     """The plan as the dialplan's variables."""
     values = {
-        variables.NUMBER: number,
         variables.SITE: plan.site,
         variables.RECORD: plan.record,
         variables.ANNOUNCE: plan.announce,

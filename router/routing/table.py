@@ -1,6 +1,6 @@
 """A configuration as routing needs it: compiled once, looked up on each call."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from router.config import Config, Site
 from router.routing.callers import Blocklist, CallerList
@@ -14,6 +14,8 @@ class RoutingTable:
         self.config = config
         self.blocks = Blocklist(config)
         self.unlimited = CallerList(config.calls.unlimited)
+        self.settled: dict[tuple[str, str, str], Mapping[str, str]] = {}
+        """The variables of plans that serve more than one call, by site and `SitePlans.settled_by`."""
         self._plans: dict[str, SitePlans] = {}
 
     def plans(self, site: Site) -> SitePlans:

@@ -24,6 +24,24 @@ async def answer(request: AgiRequest) -> Mapping[str, str]:
     return ANSWER
 
 
+class AtOnce:
+    """A route whose answer has nothing to wait for, unless it is `none`; it then waits for another."""
+
+    def __init__(self, answer: Mapping[str, str] | Exception | None, other: Route = answer) -> None:
+        self._answer = answer
+        self._other = other
+        self.waited_for = 0
+
+    def at_once(self, request: AgiRequest) -> Mapping[str, str] | None:
+        if isinstance(self._answer, Exception):
+            raise self._answer
+        return self._answer
+
+    async def __call__(self, request: AgiRequest) -> Mapping[str, str]:
+        self.waited_for += 1
+        return await self._other(request)
+
+
 @contextlib.asynccontextmanager
 async def serving(route: Route = answer, **terms: Any) -> AsyncIterator[FastAgiServer]:
     # Deadlines that no busy machine misses, where a test is not about them.
@@ -54,6 +72,16 @@ async def test_an_answer_is_one_line_with_the_sentinel_last() -> None:
     assert outcomes(server) == {"answered": 1}
     assert server.statistics.hangups == 0
     assert server.statistics.latency.count == sum(server.statistics.latency.buckets) == 1
+
+
+async def test_what_can_be_answered_at_once_is_not_waited_for() -> None:
+    for route, waited_for in ((AtOnce({"LL_SITE": "at once"}), 0), (AtOnce(None), 1)):
+        async with serving(route) as server:
+            seen = await ask(server.port)
+        assert seen.pairs["LL_SITE"] == ("shop" if waited_for else "at once")
+        assert list(seen.pairs)[-2:] == ["LL_MS", "LL_OK"]
+        assert outcomes(server) == {"answered": 1}
+        assert route.waited_for == waited_for
 
 
 async def test_the_request_is_what_the_dialplan_passed() -> None:
@@ -174,6 +202,10 @@ async def stubborn(request: AgiRequest) -> Mapping[str, str]:
         (stubborn, "answer_deadline"),
         (unsafe, "unsafe_answer"),
         (forged, "unsafe_answer"),
+        (AtOnce(LookupError("no such number")), "route_failed"),
+        (AtOnce({"LL_D1": "PJSIP/a,b"}), "unsafe_answer"),
+        (AtOnce({"LL_OK": "1"}), "unsafe_answer"),
+        (AtOnce(None, never), "answer_deadline"),
     ],
 )
 async def test_a_route_that_fails_or_is_late_leaves_the_call_to_the_dialplan(
@@ -211,8 +243,9 @@ async def test_headers_have_a_deadline(sent: bytes) -> None:
     "data",
     [b"GET / HTTP/1.1\nHost: x\n\n", b"agi_x: " + b"y" * 9000, b"\n\n", header_block() + b"agi_arg_1: 999\n"],
 )
-async def test_a_peer_that_does_not_speak_fastagi_is_cut_off(data: bytes) -> None:
-    async with serving(limits=Limits(line_bytes=4096, junk_lines=8)) as server:
+@pytest.mark.parametrize("route", [answer, AtOnce(ANSWER)])
+async def test_a_peer_that_does_not_speak_fastagi_is_cut_off(route: Route, data: bytes) -> None:
+    async with serving(route, limits=Limits(line_bytes=4096, junk_lines=8)) as server:
         seen = await ask(server.port, data)
         await until(lambda: server.connections == 0)
     assert seen.lines == []

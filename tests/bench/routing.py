@@ -88,7 +88,9 @@ async def route_of(kind: str, folder: Path) -> Any:
             "shop", f"v{visitor}", f"visit{visitor}", [SlotWish("main", channel="Google Ads")], 900
         )
         await pool.lease(wish, at)
-    return Route(lambda: config, pool.number, RoutingStore(database), RouteCounts())
+    return Route(
+        lambda: config, pool.number, RoutingStore(database), RouteCounts(), find_at_once=pool.number_at_once
+    )
 
 
 def run_server(kind: str, folder: Path) -> None:

@@ -32,7 +32,10 @@ def config(tables: Mapping[str, object] | None = None, **changes: object) -> Con
 
 
 class Routed:
-    """A route over an inventory and a history in memory."""
+    """A route over an inventory and a history in memory, asked as the FastAGI server asks."""
+
+    may_answer_at_once = True
+    at_once: Mapping[str, str] | None = None
 
     def __init__(self, settings: Config, history: History | None = None, **record: object) -> None:
         self.history = history or History()
@@ -43,10 +46,18 @@ class Routed:
         async def find(number: str) -> Record | None:
             return numbers.get(number)
 
-        self._route = Route(lambda: self.settings, find, self.history, self.counts)
+        find_at_once = numbers.get if self.may_answer_at_once else None
+        self._route = Route(lambda: self.settings, find, self.history, self.counts, find_at_once=find_at_once)
 
     async def __call__(self, dialed: str = NUMBER, **how: object) -> Mapping[str, str]:
-        return await self._route(Asked(dialed, **how))
+        asked = Asked(dialed, **how)
+        self.at_once = self._route.at_once(asked)
+        return await self._route(asked) if self.at_once is None else self.at_once
+
+
+@pytest.fixture(autouse=True, params=[True, False], ids=["at-once", "waiting"])
+def either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Routed, "may_answer_at_once", request.param)
 
 
 async def test_a_leased_number_rings_its_sites_plan() -> None:
