@@ -24,7 +24,7 @@ _END: Final = _DELETE_SELF | _MOVE_SELF | _UNMOUNT | _IGNORED
 _EVENT: Final = struct.Struct("iIII")
 
 _POLL_SECONDS: Final = (0.002, 0.02)
-_GATHER_SECONDS: Final = 0.2
+_GATHER_SECONDS: Final = 0.4
 """After a wake-up the writes of a moment are read together: a call's dozen lines cost two reads, and so do
 2,000 lines of many calls. Whoever watches live calls is told every half second."""
 _HEARTBEAT_SECONDS: Final = 1.0

@@ -27,7 +27,7 @@ from router.store.calls import JournalMark, NewDelivery
 
 log = structlog.get_logger(__name__)
 
-GATHER_SECONDS: Final = 0.7
+GATHER_SECONDS: Final = 1.5
 """Calls that end within this time of one another share a transaction. The journal has them meanwhile."""
 MOST_IN_BATCH: Final = 100
 MOST_WAITING: Final = 1_000
