@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from _calls_sipp import Load, percentile
-from _calls_stage import CONSTANT, LEASELINE, Variant
+from _calls_stage import CONSTANT, LEASELINE, SAME, Variant
 
 
 @dataclass(slots=True)
@@ -122,22 +122,21 @@ def budgets(measured: Iterable[Figures], media: Sequence[Figures]) -> str:
         verdict = "aim met" if aimed else "met" if kept else "**not met**"
         lines.append(f"| {name} | {least:g}{unit} | {aim:g}{unit} | {value:.2f}{unit} | {verdict} |")
 
-    if ours.rate and constant.rate:
-        add("calls/s against constant, no media", 0.75, 0.85, ours.rate / constant.rate, "", more=True)
+    against = [("constant", constant)]
+    if (same := rows.get(SAME.name)) is not None:
+        against.append(("the same dialplan with a constant answer", same))
+    for name, other in against:
+        if ours.rate and other.rate:
+            add(f"calls/s against {name}, no media", 0.75, 0.85, ours.rate / other.rate, "", more=True)
     if media:
         whole = [row.asterisk_ms + row.server_ms for row in media]
         add("capacity with audio and recording", 0.95, 0.98, whole[0] / whole[1], "", more=True)
-    if ours.ringing_ms and constant.ringing_ms:
-        for name, share, least, aim in (("median", 0.5, 1.5, 1.0), ("p99", 0.99, 10.0, 5.0)):
-            added = percentile(ours.ringing_ms, share) - percentile(constant.ringing_ms, share)
-            add(
-                f"added post-dial delay at {ours.delay_rate:g} calls/s, {name}",
-                least,
-                aim,
-                added,
-                " ms",
-                more=False,
-            )
+    for name, other in against:
+        if ours.ringing_ms and other.ringing_ms:
+            for what, share, least, aim in (("median", 0.5, 1.5, 1.0), ("p99", 0.99, 10.0, 5.0)):
+                added = percentile(ours.ringing_ms, share) - percentile(other.ringing_ms, share)
+                delay = f"post-dial delay at {ours.delay_rate:g} calls/s, added to {name}, {what}"
+                add(delay, least, aim, added, " ms", more=False)
     share = 100 * ours.server_ms / ours.asterisk_ms
     add("router CPU per call against Asterisk's own", 25, 10, share, " %", more=False)
     return "\n".join(lines)

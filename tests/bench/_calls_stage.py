@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import shutil
 import socket
 import sqlite3
@@ -43,10 +44,12 @@ class Variant:
 
 CONSTANT = Variant("constant", "Dial of a constant", "127.0.0.101", (f"Dial({TARGET},20)",))
 LEASELINE = Variant("leaseline", "Leaseline: route, journal, live view, CDR", CARRIER, journal=True)
+SAME = Variant("dialplan", "the same dialplan, its answer a constant", "127.0.0.108")
 VARIANTS = {
     variant.name: variant
     for variant in (
         CONSTANT,
+        SAME,
         LEASELINE,
         Variant("journal", "constant, with the journal on", "127.0.0.102", CONSTANT.lines, journal=True),
         Variant(
@@ -86,6 +89,9 @@ RECORDED = (
     ),
     Variant(LEASELINE.name, "Leaseline, recorded", CARRIER, journal=True, record=True),
 )
+
+ANSWER = f"LL_SITE=plain,LL_OVERFLOW=busy,LL_D1={TARGET},LL_T1=20,LL_MS=0.1,LL_OK=1"
+"""What `leaseline serve` answers for the site without recording, but for the number."""
 
 PYST2_SCRIPT = """#!/usr/bin/python3
 import sys
@@ -180,21 +186,36 @@ class Stage:
     def _write_variants(self, panoramisk_port: int) -> None:
         contexts, endpoints = [], []
         for variant in self._variants:
-            if variant.lines:
+            if variant.address == CARRIER:
+                continue
+            if variant is SAME:
+                context = "same-in"
+                contexts.append(self._same_dialplan())
+            else:
                 context = f"bench-{variant.address.replace('.', '-')}"
                 first, *others = (*variant.lines, "Hangup()")
                 same = "".join(f" same => n,{line}\n" for line in others)
                 contexts.append(f"[{context}]\nexten => _[0-9+]!,1,{first}\n{same}")
-                endpoints.append(
-                    f"[{context}](leaseline-trunk)\ncontext={context}\n"
-                    f"[{context}]\ntype=identify\nendpoint={context}\nmatch={variant.address}\n"
-                )
+            endpoints.append(
+                f"[{context}](leaseline-trunk)\ncontext={context}\n"
+                f"[{context}]\ntype=identify\nendpoint={context}\nmatch={variant.address}\n"
+            )
         text = "\n".join(contexts).replace("@PANORAMISK@", str(panoramisk_port))
         (self._etc / "bench.conf").write_text(text.replace("@STATE@", str(self.instance.state)))
         with (self._etc / "extensions.conf").open("a") as file:
             file.write('\n#include "bench.conf"\n')
         with (self._etc / "pjsip.conf").open("a") as file:
             file.write("\n" + "\n".join(endpoints))
+
+    def _same_dialplan(self) -> str:
+        """What is installed, its contexts under other names, with a constant where it asks the router."""
+        _, begin, rest = (self._etc / "leaseline.conf").read_text().partition("[leaseline-in]")
+        names = "in|refuse|call|fallback|e164|steps|forget|ask|whisper|hangup"
+        text = re.sub(rf"\bleaseline-({names})\b", r"same-\1", begin + rest)
+        asked = "AGI(${LL_AGI}/route/${LL_DNIS}/${CALLERID(num)}/${CHANNEL(linkedid)})"
+        if text.count(asked) != 1:
+            raise ValueError("the dialplan asks the router in another way than this bench knows")
+        return text.replace(asked, f"MSet(LL_NUMBER=${{LL_DNIS}},{ANSWER})")
 
     def _astdb(self) -> None:
         """The numbers into AstDB, all in one connection: through the console each would take 0.2 s."""
