@@ -10,6 +10,7 @@ import pytest
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
 
 from pool import e164 as e164_module
+from pool.database import NotAtOnce
 from pool.e164 import BadNumber, e164
 from pool.importer import BadRow, ImportProgress, ImportRefused, NumbersFileError, read_numbers
 from pool.inventory import UnknownNumbers
@@ -199,6 +200,20 @@ async def test_retired_numbers_are_given_no_more_but_known(pool: Pool) -> None:
     assert record.retired_at == START
     with pytest.raises(UnknownNumbers, match=leeds(9).replace("+", r"\+")):
         await pool.retire([leeds(9)], START)
+
+
+async def test_a_number_is_told_at_once_where_nothing_has_to_be_waited_for(pool: Pool) -> None:
+    await add_numbers(pool, london(1))
+    if pool.database.dialect == "sqlite":
+        assert pool.number_at_once(london(2)) is None
+        assert pool.number_at_once(london(1)) == await pool.number(london(1))
+    else:
+        with pytest.raises(NotAtOnce):
+            pool.number_at_once(london(1))
+    known = await pool.number(london(1))
+    assert known is not None
+    assert known.number == london(1)
+    assert pool.number_at_once(london(1)) is known
 
 
 async def test_moved_numbers_serve_their_new_pool(pool: Pool) -> None:

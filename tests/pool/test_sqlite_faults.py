@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pool.database import StoreUnavailable, open_database
+from pool.database import NotAtOnce, StoreUnavailable, open_database
 from pool.leases import Lease, Rung
 from pool.service import Pool
 
@@ -52,6 +52,8 @@ async def test_a_store_that_is_unreadable_at_the_start_works_when_it_is_mended(
     async with opened(file) as pool:
         with pytest.raises(StoreUnavailable, match=r"var/pool\.db"):
             await pool.open()
+        with pytest.raises(NotAtOnce):
+            pool.number_at_once(london(1))
         with pytest.raises(StoreUnavailable):
             await pool.lease(wish("v1"), START)
         with pytest.raises(StoreUnavailable):
