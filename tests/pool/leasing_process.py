@@ -46,6 +46,7 @@ async def main(url: str, name: str, visitors: int) -> None:
                 "visitor": visitor,
                 "number": shown.number,
                 "revived": lease.revived,
+                "told_at": now(),
             }
             print(json.dumps(told), flush=True)
             await asyncio.sleep(chance.random() * 0.05)

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -92,6 +92,13 @@ async def all_rows(database: Database) -> list[LeaseRow]:
     return [LeaseRow(*row) for row in rows]
 
 
+def in_turn(groups: Mapping[str, list[LeaseRow]]) -> Iterator[tuple[LeaseRow, LeaseRow]]:
+    """Each hold and the one that follows it."""
+    for held in groups.values():
+        held.sort(key=lambda row: (row.from_at, row.lease_id))
+        yield from itertools.pairwise(held)
+
+
 async def check(url: str, processes: list[LeasingProcess], *, holders_at_once: int = NUMBERS) -> Counter[str]:
     """No number had two holders at an instant, no visitor two leases, and nothing acknowledged is missing."""
     database = await open_database(url)
@@ -103,10 +110,17 @@ async def check(url: str, processes: list[LeasingProcess], *, holders_at_once: i
         if row.number is not None:
             by_number[row.number].append(row)
         by_visitor[row.visitor_id].append(row)
-    for held in (*by_number.values(), *by_visitor.values()):
-        held.sort(key=lambda row: (row.from_at, row.lease_id))
-        for row, following in itertools.pairwise(held):
-            assert hold_until_at(row.hold, row.from_at) <= following.from_at, (row, following)
+    for row, following in in_turn(by_number):
+        assert hold_until_at(row.hold, row.from_at) <= following.from_at, (row, following)
+    # A visitor's request may have waited for others' transactions, one of which gave their former number on:
+    # by its own instant that was still theirs, but not any more when the request was decided.
+    told_at: dict[str, int] = {}
+    for process in processes:
+        for lease in process.leases():
+            told_at.setdefault(lease["lease_id"], lease["told_at"])
+    for row, following in in_turn(by_visitor):
+        if following.lease_id in told_at:
+            assert hold_until_at(row.hold, row.from_at) <= told_at[following.lease_id], (row, following)
     stored = {(row.lease_id, row.visitor_id) for row in rows}
     for process in processes:
         for lease in process.leases():
