@@ -40,4 +40,5 @@ def _holding(row: LeaseRow, at: Instant, present_at: Instant) -> Holding:
         shown_at=row.shown_at,
         tel_click_at=row.tel_click_at,
         state=NOT_YET if at < row.from_at else lifecycle.state_at(hold, at).value,
+        country=row.country,
     )

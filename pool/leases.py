@@ -49,7 +49,10 @@ class SlotWish:
 
 @dataclass(frozen=True, slots=True)
 class LeaseWish:
-    """What a visit wants. `extension_freeze_seconds` is the freeze of keyed codes, by default the same."""
+    """What a visit wants. `extension_freeze_seconds` is the freeze of keyed codes, by default the same.
+
+    `country`: where the visitor's address is, ISO 3166-1 ("GB"), "" where that is not known.
+    """
 
     site: str
     visitor_id: str
@@ -58,6 +61,7 @@ class LeaseWish:
     freeze_seconds: int
     beat_seconds: int = 30
     extension_freeze_seconds: int | None = None
+    country: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +126,7 @@ class Holding:
     shown_at: Instant | None
     tel_click_at: Instant | None
     state: str
+    country: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,10 +164,11 @@ class LeaseRow(NamedTuple):
     call_at: Instant | None
     anchor_at: Instant
     over_at: Instant | None
+    country: str
 
     @property
     def hold(self) -> Hold:
-        return Hold._make(self[11:])
+        return Hold._make(self[11:20])
 
     @property
     def shown(self) -> Shown:

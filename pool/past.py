@@ -15,13 +15,14 @@ MOST_SAMPLED = 4_000
 
 class PastHold(NamedTuple):
     """A number held by a visitor. `shown`: the browser displayed it; else `shown_at` is when the hold began.
-    `gone_at` None: the visitor is there still.
+    `gone_at` None: the visitor is there still. `country` as in `LeaseWish`.
     """
 
     shown_at: Instant
     gone_at: Instant | None
     shown: bool
     clicked: bool
+    country: str
 
 
 class PastHolds(NamedTuple):
@@ -51,7 +52,8 @@ async def past_holds(
         )
         firsts = await reading.fetch(queries.numbers_by_first_hold, **period)
     holds = [
-        PastHold(row["shown_at"], row["gone_at"], bool(row["shown"]), bool(row["clicked"])) for row in rows
+        PastHold(row["shown_at"], row["gone_at"], bool(row["shown"]), bool(row["clicked"]), row["country"])
+        for row in rows
     ]
     each = count / len(holds) if holds else 1.0
     return PastHolds(holds, each, {row["hour_at"]: int(row["numbers"]) for row in firsts})

@@ -60,4 +60,5 @@ class Want:
             self.extension,
             None,
             *self.hold,
+            self.request.wish.country,
         )

@@ -1,16 +1,18 @@
 """Each site's model of who calls, kept in step with its calls."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 import structlog
 
 from pool.past import PastHolds
 from router.attribution.call import Seen
-from router.attribution.call_model import Model
-from router.attribution.exposure import HOUR, Exposure, exposure
+from router.attribution.call_model import HOUR, Model
+from router.attribution.countries import learnt_countries
+from router.attribution.exposure import Exposure, exposure
 from router.attribution.learning import certain, learnt
 from router.store.seen import SiteSeen
 from router.supervision import repeat
@@ -105,7 +107,11 @@ class SiteModels:
             each=past.each,
             lookback_seconds=self._lookback_seconds,
         )
-        return learnt(self.prior, calls, exposed), exposed
+        origins = [call.origin for call in calls if call.origin is not None]
+        countries = learnt_countries(
+            self.prior.countries, origins, Counter(hold.country for hold in past.holds)
+        )
+        return replace(learnt(self.prior, calls, exposed), countries=countries), exposed
 
     async def run(self, now: Callable[[], int]) -> None:
         """Keeps all models in step with the store, for as long as the process runs."""

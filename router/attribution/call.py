@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple, Protocol
 
-from router.attribution.call_model import Model, Sign, shares
+from router.attribution.call_model import SHORT_SECONDS, Model, Sign, shares
+from router.attribution.countries import Origin, origin
 
 Match = Literal["live", "frozen", "extension", "returning", "late", "static", "reserve", "none"]
 
@@ -45,6 +46,8 @@ class Held(Protocol):
     def tel_click_at(self) -> int | None: ...
     @property
     def state(self) -> str: ...
+    @property
+    def country(self) -> str: ...
 
 
 class Guess(NamedTuple):
@@ -66,7 +69,11 @@ class Tie:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A call to attribute. `kind` is the number's kind, None for a number that the pool does not know."""
+    """A call to attribute. `kind` is the number's kind, None for a number that the pool does not know.
+
+    `country`: the caller's (ISO 3166-1), None where it is not known. `talk_seconds`: from the answer to the
+    end, None where nobody answered or it is not known.
+    """
 
     number: str | None
     kind: str | None
@@ -74,6 +81,13 @@ class Question:
     called_at: int
     holdings: Sequence[Held] = ()
     tie: Tie | None = None
+    country: str | None = None
+    talk_seconds: float | None = None
+
+    @property
+    def short(self) -> bool | None:
+        """Whether the call was over soon after its answer; None: not known."""
+        return None if self.talk_seconds is None else self.talk_seconds < SHORT_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +106,8 @@ class Candidate:
 class Seen(NamedTuple):
     """What a call tells a site's model, whoever made it: the readiness of all its candidates, added up by
     stage, the density of clicks, and the rates that are not learnt. `stray` is the weight of strays: 1, or
-    less where the caller is known; `holds` how many held the number lately. `at` in milliseconds.
+    less where the caller is known; `holds` how many held the number lately. `short` as in `Question`;
+    `origin` is what it tells of countries, None: nothing. `at` in milliseconds.
     """
 
     at: int
@@ -102,6 +117,8 @@ class Seen(NamedTuple):
     redial: float
     stray: float
     holds: int
+    short: bool | None = None
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +149,7 @@ def attribute(question: Question, model: Model, unknown_below: float = UNKNOWN_B
     holdings = [held for held in question.holdings if held.from_at <= question.called_at and _begun(held)]
     signs = [_sign(held, question.called_at, model) for held in holdings]
     if not holdings and (question.tie is None or keyed):
-        nothing = Seen(question.called_at, (), (), 0.0, 0.0, 1.0, 0)
+        nothing = Seen(question.called_at, (), (), 0.0, 0.0, 1.0, 0, question.short)
         return _nobody("nobody held the number lately", None if keyed else nothing)
     weigh = _keyed_rates if keyed else _rates
     rated, seen = weigh(holdings, signs, question, model)
@@ -159,14 +176,25 @@ _Rated = tuple[Candidate, float]
 def _rates(
     holdings: Sequence[Held], signs: Sequence[Sign], question: Question, model: Model
 ) -> tuple[list[_Rated], Seen | None]:
-    tie = question.tie
-    if tie is None:
-        rated = [
-            (_holder(held, _relation(held)), model.holder_rate(sign))
-            for held, sign in zip(holdings, signs, strict=True)
-        ]
-        seen = _seen(question.called_at, signs, [1.0] * len(signs), redial=0.0, stray=1.0)
-        return [*rated, (_NONE, model.stray_rate(len(holdings)))], seen
+    if question.tie is not None:
+        return _rates_again(holdings, signs, question, question.tie, model)
+    countries = [held.country for held in holdings]
+    weights = [model.countries.factor(question.country, country) for country in countries]
+    rates = [model.holder_rate(sign) for sign in signs]
+    strays = model.stray_rate(len(holdings), question.called_at) * model.brevity(question.short)
+    rated = [
+        (_holder(held, _relation(held)), rate * weight)
+        for held, rate, weight in zip(holdings, rates, weights, strict=True)
+    ]
+    seen = _seen(question, signs, weights, redial=0.0, stray=1.0)
+    told = origin(question.country, countries, rates, strays)
+    return [*rated, (_NONE, strays)], seen._replace(origin=told)
+
+
+def _rates_again(
+    holdings: Sequence[Held], signs: Sequence[Sign], question: Question, tie: Tie, model: Model
+) -> tuple[list[_Rated], Seen | None]:
+    """The rates where the caller called before. Their number tells more than its country does."""
     again = model.redial_rate(
         called_for=(question.called_at - tie.called_at) / 1000, same_number=tie.number == question.number
     )
@@ -191,14 +219,16 @@ def _rates(
     here: dict[str | None, Candidate] = {
         held.visitor_id: candidate for held, (candidate, _) in reversed([*zip(holdings, rated, strict=True)])
     }
-    strays = model.stray_rate(len(holdings)) * model.stranger
+    strays = (
+        model.stray_rate(len(holdings), question.called_at) * model.stranger * model.brevity(question.short)
+    )
     for guess in tie.guesses:
         if guess.visit_id is None:
             strays += again * guess.probability
             continue
         returning = Candidate(guess.visit_id, guess.visitor_id, None, "returning", None, None, 0.0)
         rated.append((here.get(guess.visitor_id, returning), again * guess.probability))
-    seen = _seen(question.called_at, signs, weights, redial=again, stray=model.stranger)
+    seen = _seen(question, signs, weights, redial=again, stray=model.stranger)
     # A call again tells how often people redial, not how often visits call.
     return [*rated, (_NONE, strays)], None if tie.number == question.number else seen
 
@@ -216,10 +246,15 @@ def _keyed_rates(
         (_holder(held, "extension"), model.holder_rate(sign))
         for held, sign in zip(holdings, signs, strict=True)
     ]
-    return [*rated, (_NONE, model.stray_rate(len(holdings)) * model.misdialed_extension)], None
+    return [
+        *rated,
+        (_NONE, model.stray_rate(len(holdings), question.called_at) * model.misdialed_extension),
+    ], None
 
 
-def _seen(at: int, signs: Sequence[Sign], weights: Sequence[float], *, redial: float, stray: float) -> Seen:
+def _seen(
+    question: Question, signs: Sequence[Sign], weights: Sequence[float], *, redial: float, stray: float
+) -> Seen:
     soon: dict[int, float] = {}
     late: dict[int, float] = {}
     click = 0.0
@@ -228,9 +263,8 @@ def _seen(at: int, signs: Sequence[Sign], weights: Sequence[float], *, redial: f
             soon[sign.stage] = soon.get(sign.stage, 0.0) + sign.soon * weight
         late[sign.later_stage] = late.get(sign.later_stage, 0.0) + sign.late * weight
         click += sign.click * weight
-    return Seen(
-        at, tuple(sorted(soon.items())), tuple(sorted(late.items())), click, redial, stray, len(signs)
-    )
+    stages = tuple(sorted(soon.items())), tuple(sorted(late.items()))
+    return Seen(question.called_at, *stages, click, redial, stray, len(signs), question.short)
 
 
 def _sign(held: Held, at: int, model: Model) -> Sign:

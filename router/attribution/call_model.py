@@ -19,14 +19,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from router.attribution.countries import UNKNOWN_COUNTRIES, Countries
+
 _SQRT_2PI: Final = math.sqrt(2 * math.pi)
 _SQRT_2: Final = math.sqrt(2)
 DAY_SECONDS: Final = 86_400.0
+HOUR: Final = 3_600_000
+HOURS_PER_DAY: Final = 24
 
 HERE_STAGES: Final = (20.0, 60.0, 180.0, 600.0)
 """Stages of a holder whose page is open, by the time since they saw the number: their inner limits."""
 GONE_STAGES: Final = (30.0, 120.0, 480.0, 1_800.0)
 """Stages of a holder who left, by the time since then."""
+SHORT_SECONDS: Final = 20.0
+"""A call that ends so soon after it was answered is a short one."""
 LATER_STAGES: Final = (3_600.0, 14_400.0, 57_600.0)
 """Stages of those who kept the number, by the time since they saw it."""
 STAGES: Final = len(HERE_STAGES) + 1 + len(GONE_STAGES)
@@ -60,7 +66,7 @@ class Model:
     """How many of the visits that are shown a number call it."""
     on_page: DialDelay = DialDelay(120.0, 1.5)
     """From seeing the number to calling it, for those who call while or right after they visit."""
-    later_share: float = 0.12
+    later_share: float = 0.2
     """How many of the callers kept the number and call later."""
     later: DialDelay = DialDelay(6 * 3600.0, 1.8)
     fade_seconds: float = 900.0
@@ -79,6 +85,13 @@ class Model:
     """Calls to one number by nobody who held it lately: misdialed, copied, noted long ago."""
     strays_per_hold: float = 0.0005
     """The same, for each who held the number lately: copied from them, or noted long ago."""
+    rhythm: tuple[float, ...] = (1.0,) * HOURS_PER_DAY
+    """How many times as many of the strays there are in each hour of the day (UTC) as on average."""
+    short_strays: float = 0.6
+    """How many of the calls that nobody's visit caused are over soon after the answer: "wrong number"."""
+    short_visits: float = 0.15
+    """How many of the visitors' calls are."""
+    countries: Countries = UNKNOWN_COUNTRIES
     redial_share: float = 0.35
     """How many callers call again."""
     redial: DialDelay = DialDelay(DAY_SECONDS, 2.0)
@@ -124,17 +137,28 @@ class Model:
         """What is left of the readiness to call of one who left the page."""
         return 1.0 if gone_for <= 0 else 1.0 / (1.0 + gone_for / self.fade_seconds)
 
+    def brevity(self, short: bool | None) -> float:
+        """What it speaks for nobody's call, against a visitor's, that it was short, or long, after the answer
+        (None: there was none, or it is not known): the share of such calls among either kind.
+        """
+        if short is None:
+            return 1.0
+        if short:
+            return self.short_strays / self.short_visits
+        return (1 - self.short_strays) / (1 - self.short_visits)
+
     def redial_rate(self, *, called_for: float, same_number: bool) -> float:
         """The rate at which a caller who called `called_for` ago calls again."""
         known = self.redial_share * self.redial.density(called_for)
         return known if same_number else known * self.other_number
 
-    def stray_rate(self, holds: int) -> float:
-        """The rate of "none of them" on a number that so many held lately.
+    def stray_rate(self, holds: int, at: int) -> float:
+        """The rate of "none of them" at an instant (milliseconds) on a number that so many held lately.
 
         Anybody may misdial; and the more people were shown a number, the more others got it from them.
         """
-        return (self.strays_per_day + self.strays_per_hold * holds) / DAY_SECONDS
+        usual = (self.strays_per_day + self.strays_per_hold * holds) / DAY_SECONDS
+        return usual * self.rhythm[at // HOUR % HOURS_PER_DAY]
 
 
 class Sign(NamedTuple):

@@ -9,10 +9,18 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
-from router.attribution.call_model import GONE_STAGES, HERE_STAGES, LATER_STAGES, STAGES, Model
+from router.attribution.call_model import (
+    GONE_STAGES,
+    HERE_STAGES,
+    HOUR,
+    HOURS_PER_DAY,
+    LATER_STAGES,
+    STAGES,
+    Model,
+)
 
-HOUR: Final = 3_600_000
-HOURS_PER_DAY: Final = 24
+RHYTHM_WEIGHT: Final = 3.0
+"""Of each hour of the day, in visits: few visits tell no rhythm."""
 
 
 class Past(Protocol):
@@ -40,11 +48,15 @@ class Hour(NamedTuple):
 
 
 class Exposure(NamedTuple):
-    """The exposure from `since_at` on, and how many visits clicked a `tel:` link."""
+    """The exposure from `since_at` on, and how many visits clicked a `tel:` link.
+
+    `rhythm`: of each hour of the day (UTC), how many times as many visits begin in it as on average.
+    """
 
     since_at: int
     hours: list[Hour]
     clicks: float
+    rhythm: tuple[float, ...]
 
 
 def exposure(
@@ -92,7 +104,23 @@ def exposure(
         numbers += appeared.get(at, 0)
         passed = (last if at == count - 1 else 1.0) / HOURS_PER_DAY
         hours[at] = hours[at]._replace(number_days=numbers * passed, hold_days=held[at] * passed)
-    return Exposure(since_at, hours, clicks)
+    first = since_at // HOUR
+    counted = {first + hour: many for hour, many in begun.items() if 0 <= hour < count}
+    return Exposure(since_at, hours, clicks, _rhythm(counted, first, count - 1 + last))
+
+
+def _rhythm(visits: Mapping[int, float], first: int, hours: float) -> tuple[float, ...]:
+    """`visits`: how many began in which hour, of so many hours from the `first` on."""
+    by_hour, passed = [0.0] * HOURS_PER_DAY, [0.0] * HOURS_PER_DAY
+    for place in range(math.ceil(hours)):
+        passed[(first + place) % HOURS_PER_DAY] += min(1.0, hours - place)
+    for hour, many in visits.items():
+        by_hour[hour % HOURS_PER_DAY] += many
+    usual = sum(by_hour) / (hours or 1.0)
+    return tuple(
+        (RHYTHM_WEIGHT + many) / (RHYTHM_WEIGHT + usual * length)
+        for many, length in zip(by_hour, passed, strict=True)
+    )
 
 
 def _late_by_hour(prior: Model, lookback_seconds: int) -> list[tuple[int, float]]:

@@ -133,7 +133,16 @@ class Enricher:
         rules = self._rules(site)
         earlier = await self._calls_before(site, caller["number"], started_at)
         verdict = attribute(
-            Question(number, kind, facts.extension, called_at, holdings, _tie(earlier, number)),
+            Question(
+                number,
+                kind,
+                facts.extension,
+                called_at,
+                holdings,
+                _tie(earlier, number),
+                country=caller["region"],
+                talk_seconds=facts.talk_seconds or None,
+            ),
             rules.model,
             rules.unknown_below,
         )

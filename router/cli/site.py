@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -13,6 +13,8 @@ from router.cli.output import format_option, print_rows
 from router.cli.session import configuration, run, store
 from router.learning import Learnt, SiteModels
 from router.store.seen import SeenStore
+
+MOST_COUNTRIES: Final = 5
 
 
 @click.group()
@@ -58,8 +60,9 @@ def _rows(site_key: str, learnt: Learnt) -> Iterator[dict[str, Any]]:
     prior, found = _figures(Model()), _figures(learnt.model)
     yield {"site": site_key, "figure": "calls learnt from", "prior": 0, "learnt": learnt.calls}
     yield {"site": site_key, "figure": "certain matches", "prior": 0, "learnt": learnt.certain}
-    for name, figure in prior.items():
-        yield {"site": site_key, "figure": name, "prior": _short(figure), "learnt": _short(found[name])}
+    for name, figure in found.items():
+        before = None if name not in prior else _short(prior[name])
+        yield {"site": site_key, "figure": name, "prior": before, "learnt": _short(figure)}
 
 
 def _figures(model: Model) -> dict[str, float]:
@@ -68,12 +71,17 @@ def _figures(model: Model) -> dict[str, float]:
         "calls per click": model.calls_per_click,
         "strays a day and number": model.strays_per_day,
         "strays a day and holder": model.strays_per_hold,
+        "strays, short calls": model.short_strays,
+        "visits, short calls": model.short_visits,
+        "phones of the visitor's country": model.countries.at_home,
     }
     names = [f"there, up to {_span(limit)}" for limit in HERE_STAGES] + ["there, longer"]
     names += [f"gone, up to {_span(limit)}" for limit in GONE_STAGES]
     figures |= dict(zip(names, model.stages, strict=True))
     names = [f"late, up to {_span(limit)}" for limit in LATER_STAGES] + ["late, longer"]
-    return figures | dict(zip(names, model.later_stages, strict=True))
+    figures |= dict(zip(names, model.later_stages, strict=True))
+    mix = sorted(model.countries.mix.items(), key=lambda one: -one[1])[:MOST_COUNTRIES]
+    return figures | {f"callers from {country}": share for country, share in mix}
 
 
 def _span(seconds: float) -> str:

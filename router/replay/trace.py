@@ -10,6 +10,7 @@ from pool.instants import LAST_INSTANT, Instant
 
 MOST_CHARACTERS = 200
 MOST_TEXT = 100_000
+MOST_TALK = 86_400
 
 
 class TraceError(ValueError):
@@ -40,13 +41,17 @@ class SignEvent(NamedTuple):
 
 
 class CallEvent(NamedTuple):
-    """A call: to what the visit `number_of` was shown, or to the number `dialed`. Caller "" is withheld."""
+    """A call: to what the visit `number_of` was shown, or to the number `dialed`. Caller "" is withheld.
+
+    `talk_seconds` from the answer to the end; None: not known, or not answered.
+    """
 
     at: Instant
     call: str
     caller: str
     number_of: str | None
     dialed: str | None
+    talk_seconds: float | None
 
 
 TraceEvent: TypeAlias = VisitEvent | SignEvent | CallEvent
@@ -152,7 +157,7 @@ class _Reader:
             raise _Flaw("a call needs either `number_of` or `dialed`")
         number_of = self._known(found, "number_of") if "number_of" in found else None
         dialed = _name(found, "dialed") if "dialed" in found else None
-        return CallEvent(at, call, _text(found, "caller"), number_of, dialed)
+        return CallEvent(at, call, _text(found, "caller"), number_of, dialed, _talk(found))
 
     def _known(self, found: dict[str, Any], key: str) -> str:
         visit = _name(found, key)
@@ -175,6 +180,15 @@ def _seconds(found: dict[str, Any]) -> float:
     if not 0 <= seconds <= LAST_INSTANT // 1000:
         raise _Flaw(f"at {seconds!r}: 0 seconds or more is expected, up to the year 9999")
     return seconds
+
+
+def _talk(found: dict[str, Any]) -> float | None:
+    seconds = found.get("talk")
+    if seconds is None:
+        return None
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= MOST_TALK:
+        raise _Flaw(f"talk {seconds!r}: a number of seconds is expected, up to {MOST_TALK} (null: no answer)")
+    return float(seconds)
 
 
 def _name(found: dict[str, Any], key: str) -> str:

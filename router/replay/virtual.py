@@ -12,6 +12,7 @@ from pool.leases import Lease, LeaseWish, Rung, Shown, WishKind
 from pool.numbers import NumberRecord
 from pool.service import Pool
 from router.attribution.channels import Facts, SiteRules
+from router.attribution.countries import country_of
 from router.attribution.display import slot_wishes
 from router.attribution.visit import attribution_of
 from router.cdr import enrich
@@ -190,7 +191,7 @@ class VirtualRouter:
             answered_us=event.at * 1000,
             ended_us=event.at * 1000,
             ring_seconds=0.0,
-            talk_seconds=0.0,
+            talk_seconds=event.talk_seconds or 0.0,
             result="answered",
             answered_by=None,
             hung_up_by="caller",
@@ -243,4 +244,5 @@ def _wish(traced: _TracedSite, event: VisitEvent) -> LeaseWish:
         slots=slot_wishes(site, traced.rules, channel, facts),
         freeze_seconds=traced.freeze_seconds,
         beat_seconds=site.beat_seconds,
+        country=country_of(event.region),
     )

@@ -3,10 +3,11 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pool.database import Database, Transaction
 from router.attribution.call import Seen
+from router.attribution.countries import Origin
 from router.store.calls import SeenRow
 
 QUERIES = Path(__file__).parent / "sql" / "seen"
@@ -51,10 +52,12 @@ def seen_row(site: str | None, call_id: str, seen: Seen | None) -> SeenRow | Non
     if site is None or seen is None:
         return None
     soon, late = ([[stage, _short(one)] for stage, one in part] for part in (seen.soon, seen.late))
-    text = json.dumps(
-        [soon, late, _short(seen.click), _short(seen.redial), _short(seen.stray), seen.holds],
-        separators=(",", ":"),
-    )
+    figures: list[Any] = [soon, late, _short(seen.click), _short(seen.redial), _short(seen.stray), seen.holds]
+    if seen.short is not None or seen.origin is not None:
+        figures.append(seen.short)
+    if seen.origin is not None:
+        figures += [seen.origin.caller, _short(seen.origin.same), _short(seen.origin.other)]
+    text = json.dumps(figures, separators=(",", ":"))
     return SeenRow(site, seen.at, call_id, text)
 
 
@@ -63,7 +66,8 @@ def _short(figure: float) -> float:
 
 
 def _seen(at: int, text: str) -> Seen:
-    soon, late, click, redial, stray, holds = json.loads(text)
+    # What was written by earlier versions ends with `holds`.
+    soon, late, click, redial, stray, holds, *more = json.loads(text)
     return Seen(
         at,
         tuple((stage, one) for stage, one in soon),
@@ -72,4 +76,6 @@ def _seen(at: int, text: str) -> Seen:
         redial,
         stray,
         holds,
+        more[0] if more else None,
+        Origin(*more[1:]) if len(more) > 1 else None,
     )

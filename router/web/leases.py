@@ -15,6 +15,7 @@ from pool.leases import Lease, LeaseWish
 from pool.lifecycle import State
 from pool.service import Pool
 from router.attribution.channels import Facts
+from router.attribution.countries import country_of
 from router.attribution.display import slot_wishes
 from router.attribution.visit import attribution_of, cleaned
 from router.config.live import LiveConfig
@@ -178,6 +179,7 @@ def _wish(site: PublicSite, arrival: Arrival, visitor_id: str) -> LeaseWish:
         slots=slot_wishes(settings, site.rules, arrival.channel, facts),
         freeze_seconds=settings.freeze_seconds,
         beat_seconds=settings.beat_seconds,
+        country=country_of(arrival.region),
     )
 
 

@@ -78,6 +78,17 @@ class Regime:
     """How many visits are of visitors who came before."""
     shared_phones: int = 0
     """So many offices; half of all callers then call from one of their phones."""
+    talks: bool = True
+    """Whether it is known how long calls last."""
+    answered: float = 0.8
+    talk: Draw = field(default=gamma(150.0, 1.1))
+    """How long calls last, from the answer on."""
+    wrong_talk: Draw = field(default=mixture((0.7, gamma(14.0, 2.0)), (0.3, gamma(150.0, 1.1))))
+    """The same for calls that are nobody's: most of them a wrong number, some by old customers."""
+    abroad: float = 0.0
+    """How many visits come from other countries than the site's; with 0 no visit tells its country."""
+    own_phone: float = 0.85
+    """How many call with a phone of the country they are in."""
 
 
 REGIMES: Final = (
@@ -97,6 +108,7 @@ REGIMES: Final = (
         soon=mixture((0.7, gamma(60.0, 2.0)), (0.3, uniform(120.0, 1500.0))),
         late=mixture((0.5, uniform(900.0, 7200.0)), (0.5, gamma(18 * 3600.0, 3.0))),
     ),
+    Regime("many countries", numbers=40, visits=4_000, abroad=0.5, late_share=0.2, stray_share=0.15),
     Regime("drifting delays", numbers=60, soon=gamma(70.0, 1.5), drift=6.0, calls_per_visit=0.2),
     Regime("shared phones", numbers=50, shared_phones=8, calls_per_visit=0.15),
     Regime(
@@ -138,19 +150,22 @@ class Traffic:
 
 def traffic(regime: Regime, seed: int, numbers: Sequence[str]) -> Traffic:
     """The traffic of a regime; the same for the same seed. `numbers` are the pool's."""
-    return _Generator(regime, random.Random(f"{regime.name}/{seed}"), numbers).made()
+    return _Generator(regime, seed, numbers).made()
 
 
 class _Generator:
-    def __init__(self, regime: Regime, chance: random.Random, numbers: Sequence[str]) -> None:
+    def __init__(self, regime: Regime, seed: int, numbers: Sequence[str]) -> None:
         self._regime = regime
-        self._chance = chance
+        self._chance = random.Random(f"{regime.name}/{seed}")
         self._numbers = numbers
         self._waiting: list[tuple[float, int, dict[str, Any]]] = []
         self._truth: dict[str, str | None] = {}
         self._phones: dict[str, str] = {}
         self._visitors: list[str] = []
         self._begun: list[tuple[float, str]] = []
+        # Beside the other, so that what calls last and where they come from moves nothing else.
+        self._beside = random.Random(f"{regime.name}/{seed}/beside")
+        self._countries: dict[str, str] = {}
 
     def made(self) -> Traffic:
         regime, chance = self._regime, self._chance
@@ -180,7 +195,9 @@ class _Generator:
             visitor = chance.choice(self._visitors[-500:])
         self._visitors.append(visitor)
         self._begun.append((at, visit))
-        self._tell(at, "visit", site=SITE, visitor=visitor, visit=visit, url=chance.choice(URLS), referrer="")
+        url = chance.choice(URLS)
+        where = {"region": self._region(visitor)} if regime.abroad else {}
+        self._tell(at, "visit", site=SITE, visitor=visitor, visit=visit, url=url, referrer="", **where)
         leaves_at = at + min(2 * 3600.0, 3.0 + regime.stays(chance))
         called_at = clicked_at = None
         if chance.random() < regime.calls_per_visit:
@@ -210,10 +227,24 @@ class _Generator:
         while True:
             call = f"c{len(self._truth)}"
             self._truth[call] = visit
-            self._tell(at, "call", call=call, caller=caller, **dials)
+            self._tell(at, "call", call=call, caller=caller, **dials, **self._talk(visit))
             if self._chance.random() >= repeats:
                 return
             at += 20.0 + self._regime.redial(self._chance)
+
+    def _talk(self, visit: str | None) -> dict[str, float]:
+        regime, beside = self._regime, self._beside
+        if not regime.talks or beside.random() >= regime.answered:
+            return {}
+        return {"talk": round((regime.wrong_talk if visit is None else regime.talk)(beside), 1)}
+
+    def _region(self, visitor: str) -> str:
+        """Where the visitor's address is, or is taken to be; "" for one of ten."""
+        if visitor not in self._countries:
+            abroad = self._beside.random() < self._regime.abroad
+            self._countries[visitor] = self._beside.choice(("FR", "IE")) if abroad else "GB"
+        country = self._countries[visitor]
+        return "" if self._beside.random() < 0.1 else f"{country}-X"
 
     def _stray(self, at: float) -> None:
         if self._regime.strays_dial == "any":
@@ -228,11 +259,19 @@ class _Generator:
         if visitor not in self._phones:
             shared = offices and self._chance.random() < 0.5
             office = f"+4420794609{self._chance.randrange(max(offices, 1)):02}"
-            self._phones[visitor] = office if shared else self._number()
+            self._phones[visitor] = office if shared else self._number(visitor)
         return self._phones[visitor]
 
-    def _number(self) -> str:
-        return f"+447700{self._chance.randrange(900_000, 1_000_000)}"
+    def _number(self, visitor: str | None = None) -> str:
+        """A phone: of the visitor's country as often as people have one, else of any."""
+        place = self._chance.randrange(100_000)
+        country = "GB"
+        if self._regime.abroad:
+            country = self._beside.choices(("GB", "FR", "IE"), (7, 2, 1))[0]
+            if visitor is not None and self._beside.random() < self._regime.own_phone:
+                country = self._countries[visitor]
+        prefix = {"GB": "+4477009", "FR": "+336399", "IE": "+3532091"}[country]
+        return f"{prefix}8{place % 10_000:04}" if country == "FR" else f"{prefix}{place:05}"
 
 
 def _daily(chance: random.Random, end: float) -> float:

@@ -1,6 +1,6 @@
 """How honest the confidence is: traffic with known truth through the real pool and attribution.
 
-    PYTHONPATH=. python tests/bench/calibration.py [--seed 1 …] [--regime "tight pool"] [--picture FILE.svg]
+    PYTHONPATH=. python tests/bench/calibration.py [--seed 1 …] [--regime NAME] [--blind] [--picture FILE.svg]
 
 Each regime (`_calibration_traffic`) is replayed in virtual time; the attribution never sees the truth. Told
 are the expected calibration error over ten bins of the best candidate's probability, what it would be by
@@ -72,14 +72,20 @@ class Score(NamedTuple):
     bins: dict[int, tuple[int, float, float]]
 
 
-def outcome(regime: Regime, seed: int) -> list[Judged]:
-    """Each call of the regime's traffic, judged."""
+def outcome(regime: Regime, seed: int, *, blind: bool = False) -> list[Judged]:
+    """Each call of the regime's traffic, judged. `blind`: as if nobody knew how long calls last and where
+    visitors are.
+    """
     with tempfile.TemporaryDirectory() as name:
         path = Path(name) / "config.toml"
         path.write_text(CONFIG, encoding="utf-8")
         config = load_config(path)
         numbers = invented(config, list(config.site), regime.numbers)["default"]
         made = traffic(regime, seed, numbers)
+        if blind:
+            for event in made.events:
+                event.pop("talk", None)
+                event.pop("region", None)
         return judged(made, _replayed(made, regime, config, Path(name)))
 
 
@@ -192,6 +198,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, nargs="+", default=[1])
     parser.add_argument("--regime", action="append", help="only these (by default all)")
     parser.add_argument("--picture", type=Path, help="draw the first seed's curves into this SVG")
+    parser.add_argument("--blind", action="store_true", help="withhold talk times and visitors' countries")
     asked = parser.parse_args()
     wanted = [regime for regime in REGIMES if not asked.regime or regime.name in asked.regime]
     print(
@@ -201,7 +208,7 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|---|---|---|---|---|")
     scores = []
     for regime, seed in itertools.product(wanted, asked.seed):
-        found = score(regime.name, outcome(regime, seed))
+        found = score(regime.name, outcome(regime, seed, blind=asked.blind))
         scores.append((seed, found))
         silent = found.silent / found.credits if found.credits else 0.0
         print(

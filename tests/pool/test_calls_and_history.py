@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import pytest
 
 from pool import lifecycle
 from pool.codes import code_at
+from pool.database import open_database
 from pool.instants import DAY, SECOND
 from pool.leases import Rung
 from pool.lifecycle import State
 from pool.numbers import NumberKind
-from pool.service import Pool
+from pool.service import MIGRATIONS, Pool
 
 from .stock import FREEZE, MINUTE, START, add_numbers, leeds, london, wish
 
 HOLD = FREEZE * SECOND
+OLD_LEASE = """
+INSERT INTO lease VALUES ('l', 'main', 'visit', 'visitor', 'shop', 'default', '', 'base', '{number}', '', NULL,
+                          900, 30, {at}, {at}, NULL, NULL, NULL, {at}, NULL)
+"""
 REST = MINUTE
 
 
@@ -107,6 +113,39 @@ async def test_holders_are_intervals_newest_first(pool: Pool) -> None:
     )
     assert (old.rung, old.channel, old.extension) == (Rung.BASE, "Google Ads", None)
     assert second.lease_id > first.lease_id
+
+
+async def test_a_hold_tells_the_country_of_its_visitor_through_all_signs(pool: Pool) -> None:
+    await add_numbers(pool, london(1))
+    lease = await pool.lease(wish("v1", country="FR"), START)
+    await pool.seen(lease.lease_id, START + SECOND, shown=True, tel_click=True)
+    await pool.call_active(london(1), None, START + MINUTE, START + MINUTE)
+    await pool.call_ended(london(1), None, START + MINUTE, START + 2 * MINUTE, START + 2 * MINUTE)
+    await pool.left(lease.lease_id, START + 3 * MINUTE)
+    # Back from elsewhere: the lease stays what it was.
+    assert (await pool.lease(wish("v1", country="GB"), START + 4 * MINUTE)).revived
+    (holding,) = await pool.holders(london(1), None, START + 5 * MINUTE, lookback_seconds=60)
+    assert holding.country == "FR"
+    later = await pool.lease(wish("v2"), START + DAY)
+    (new, _) = await pool.holders(london(1), None, START + DAY, lookback_seconds=2 * 86_400)
+    assert (new.lease_id, new.country) == (later.lease_id, "")
+
+
+async def test_leases_of_earlier_versions_have_no_country(store_url: str, tmp_path: Path) -> None:
+    (tmp_path / "0001_numbers_and_leases.sql").write_text(
+        (MIGRATIONS / "0001_numbers_and_leases.sql").read_text()
+    )
+    database = await open_database(store_url)
+    try:
+        await database.migrate("pool", tmp_path)
+        async with database.write() as transaction:
+            await transaction.statement(OLD_LEASE.format(number=london(1), at=START))
+        pool = Pool(database)
+        await pool.open()
+        (holding,) = await pool.holders(london(1), None, START, lookback_seconds=60)
+        assert (holding.visit_id, holding.state, holding.country) == ("visit", "live", "")
+    finally:
+        await database.close()
 
 
 async def test_a_code_has_its_own_holders_and_its_own_freeze(pool: Pool) -> None:

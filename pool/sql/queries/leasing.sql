@@ -103,14 +103,14 @@ WHERE lease.lease_id = given.value ->> 0 AND lease.number = given.value ->> 1
 -- rows: [[…], …] in the order of the columns.
 INSERT INTO lease (lease_id, slot, visit_id, visitor_id, site, pool, channel, rung, number, extension, shown_at,
                    freeze_seconds, beat_seconds, from_at, last_seen_at, left_at, tel_click_at, call_at, anchor_at,
-                   over_at)
+                   over_at, country)
 SELECT given.value ->> 0, given.value ->> 1, given.value ->> 2, given.value ->> 3, given.value ->> 4,
     given.value ->> 5, given.value ->> 6, given.value ->> 7, given.value ->> 8, given.value ->> 9,
     CAST(given.value ->> 10 AS BIGINT), CAST(given.value ->> 11 AS BIGINT),
     CAST(given.value ->> 12 AS BIGINT), CAST(given.value ->> 13 AS BIGINT),
     CAST(given.value ->> 14 AS BIGINT), CAST(given.value ->> 15 AS BIGINT),
     CAST(given.value ->> 16 AS BIGINT), CAST(given.value ->> 17 AS BIGINT),
-    CAST(given.value ->> 18 AS BIGINT), CAST(given.value ->> 19 AS BIGINT)
+    CAST(given.value ->> 18 AS BIGINT), CAST(given.value ->> 19 AS BIGINT), given.value ->> 20
 FROM /*sqlite json_each(:rows) *//*postgresql json_array_elements(:rows::json) */ AS given
 WHERE TRUE
 ON CONFLICT (lease_id, slot) DO UPDATE SET

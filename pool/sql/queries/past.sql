@@ -10,7 +10,8 @@ SELECT from_at, coalesce(shown_at, from_at) AS shown_at,
     CASE WHEN left_at IS NOT NULL THEN left_at
          WHEN last_seen_at + :grace_beats * beat_seconds * 1000 <= :at THEN last_seen_at END AS gone_at,
     CASE WHEN shown_at IS NULL THEN 0 ELSE 1 END AS shown,
-    CASE WHEN tel_click_at IS NULL THEN 0 ELSE 1 END AS clicked
+    CASE WHEN tel_click_at IS NULL THEN 0 ELSE 1 END AS clicked,
+    country
 FROM lease
 WHERE lease_id >= :since_id AND site = :site AND rung IN ('own', 'site', 'base')
     AND (from_at / 97) % :parts = 0

@@ -1,6 +1,7 @@
 """Who made a call: match kinds, confidence, and what must not matter."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from unittest.mock import ANY
 
 import pytest
 from hypothesis import given, settings
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from router.attribution.call import LEAST_LISTED, MOST_CANDIDATES, Guess, Question, Tie, Verdict, attribute
 from router.attribution.call_model import DialDelay, Model, shares
+from router.attribution.countries import Countries
 
 NUMBER = "+442079460123"
 NOW = 1_763_817_000_000
@@ -26,6 +28,7 @@ class Holding:
     shown_at: int | None = NOW - 2 * MINUTE
     tel_click_at: int | None = None
     state: str = "live"
+    country: str = ""
 
 
 LIVE = Holding()
@@ -37,8 +40,9 @@ OVER = Holding("visit-3", "visitor-3", "lease-3", NOW - 90 * MINUTE, NOW - 60 * 
 
 def ask(*holdings: Holding, kind: str | None = "dynamic", number: str | None = NUMBER,
         extension: str | None = None, tie: Tie | None = None, below: float = 0.5,
-        model: Model | None = None) -> Verdict:  # fmt: skip
-    question = Question(number, kind, extension, NOW, holdings, tie)
+        model: Model | None = None, country: str | None = None,
+        talk: float | None = None) -> Verdict:  # fmt: skip
+    question = Question(number, kind, extension, NOW, holdings, tie, country, talk)
     return attribute(question, model or Model(), below)
 
 
@@ -81,6 +85,67 @@ def test_a_tel_click_settles_it_between_two():
 def test_a_number_never_displayed_counts_less():
     hidden = Holding(shown_at=None)
     assert ask(hidden).confidence < ask(LIVE).confidence
+
+
+def none_of(verdict: Verdict) -> float:
+    return next(item.probability for item in verdict.candidates if item.match == "none")
+
+
+def test_a_call_that_is_over_at_once_is_rather_a_wrong_number():
+    short, unknown, long = (none_of(ask(LIVE, OVER, talk=talk)) for talk in (7.0, None, 240.0))
+    assert short > 3 * unknown
+    assert long < 0.6 * unknown
+    # 19.9 s are short, 20 s are not.
+    assert none_of(ask(LIVE, OVER, talk=19.9)) == short
+    assert none_of(ask(LIVE, OVER, talk=20.0)) == long
+    # Where visitors' calls are as short as others, it tells nothing.
+    hasty = Model(short_visits=0.6)
+    assert none_of(ask(LIVE, OVER, talk=7.0, model=hasty)) == none_of(ask(LIVE, OVER, model=hasty))
+
+
+MANY = Model(countries=Countries(0.9, {"GB": 0.6, "FR": 0.3, "IE": 0.1}))
+
+
+def test_the_caller_is_rather_the_visitor_of_the_same_country():
+    french = Holding("visit-5", "visitor-5", "lease-5", state="over", country="FR")
+    british = replace(LIVE, country="GB")
+
+    def chosen(country: str | None) -> str | None:
+        verdict = ask(british, french, country=country, model=MANY)
+        return verdict.chosen and verdict.chosen.visit_id
+
+    assert chosen("FR") == "visit-5"
+    assert chosen("GB") == "visit-1"
+    # A caller from elsewhere: nobody's call is likelier than before.
+    assert none_of(ask(british, country="IE", model=MANY)) > 5 * none_of(ask(british, model=MANY))
+
+
+def test_countries_that_are_not_known_say_nothing():
+    french = Holding("visit-5", "visitor-5", "lease-5", country="FR")
+    usual = ask(LIVE, french)
+    assert ask(LIVE, french, country=None, model=MANY) == usual
+    assert ask(LIVE, french, country="FR") == replace(usual, seen=ANY)
+    hidden = replace(french, country="")
+    assert ask(LIVE, hidden, country="FR", model=MANY) == ask(LIVE, hidden)
+
+
+def test_a_call_tells_what_may_be_learnt_of_countries_by_all_else():
+    told = ask(replace(LIVE, country="GB"), replace(FROZEN, country="FR"), country="FR", model=MANY).seen
+    assert told is not None
+    assert told.origin is not None
+    # By the time alone: the model's countries are not counted in.
+    assert (
+        told.origin
+        == ask(replace(LIVE, country="GB"), replace(FROZEN, country="FR"), country="FR").seen.origin
+    )  # type: ignore[union-attr]
+    assert told.origin.caller == "FR"
+    assert 0 < told.origin.same < told.origin.other < 1
+
+
+def test_a_known_caller_is_known_by_more_than_the_country():
+    tie = tied("visit-0", "visitor-1", "+442079460999")
+    french = replace(LIVE, country="FR")
+    assert ask(french, tie=tie, country="GB", model=MANY) == ask(french, tie=tie)
 
 
 def tied(visit: str, visitor: str, number: str = NUMBER, sure: float = 0.95) -> Tie:

@@ -121,8 +121,71 @@ def test_visits_before_the_period_count_for_late_callers_only():
 
 
 def test_strays_are_told_a_day_and_number():
-    assert PRIOR.stray_rate(0) * DAY_SECONDS == pytest.approx(PRIOR.strays_per_day)
-    assert PRIOR.stray_rate(10) > PRIOR.stray_rate(0)
+    assert PRIOR.stray_rate(0, 0) * DAY_SECONDS == pytest.approx(PRIOR.strays_per_day)
+    assert PRIOR.stray_rate(10, 0) > PRIOR.stray_rate(0, 0)
+
+
+def test_strays_come_when_visitors_come():
+    by_day = [Visit(9 * HOUR + 9 * HOUR * place // 900, 18 * HOUR) for place in range(900)]
+    exposed = exposure(by_day, {0: 10}, 0, 2 * DAY, PRIOR, lookback_seconds=LOOKBACK)
+    assert exposed.rhythm[12] == pytest.approx(24 / 9, rel=0.1)
+    assert exposed.rhythm[3] < 0.2
+    assert math.fsum(exposed.rhythm) / 24 == pytest.approx(1, rel=0.02)
+    model = learnt(PRIOR, [call(at * HOUR) for at in (10, 12, 15, 35, 36, 37)], exposed)
+    assert model.stray_rate(0, 12 * HOUR) > 10 * model.stray_rate(0, DAY + 3 * HOUR)
+    few = exposure(by_day[:2], {0: 10}, 0, DAY, PRIOR, lookback_seconds=LOOKBACK)
+    assert few.rhythm[3] > 0.9
+
+
+def by_anybody(at: int, *, holders: int, short: bool | None = None) -> Seen:
+    """A call on a number that so many held lately, four hours ago on average."""
+    one = call(at, shown_for=4 * 3600)
+    return one._replace(late=tuple((stage, holders * ready) for stage, ready in one.late), short=short)
+
+
+def test_late_callers_and_strays_are_told_apart_by_the_hours_of_the_day():
+    """Every number was always held lately: strays come when visitors come, late callers some hours later."""
+    chance = random.Random(4)
+    morning = [Visit(at, at + 300_000) for at in range(8 * HOUR, 14 * HOUR, 6 * HOUR // 900)]
+    exposed = exposure(morning, {8 * HOUR: 20}, 8 * HOUR, DAY, PRIOR, lookback_seconds=LOOKBACK)
+    there = [call(chance.randrange(8 * HOUR, 14 * HOUR), here_for=chance.uniform(30, 280)) for _ in range(60)]
+
+    def strays(first: int, last: int) -> float:
+        others = [by_anybody(chance.randrange(first * HOUR, last * HOUR), holders=40) for _ in range(60)]
+        return learnt(PRIOR, there + others, exposed).stray_rate(40, 10 * HOUR)
+
+    assert strays(8, 14) > 3 * strays(16, 24)
+
+
+def test_short_calls_tell_strays_from_late_callers():
+    """Calls that either may have made: as many, once mostly short, once mostly long."""
+    chance = random.Random(6)
+    exposed = exposure(visits(900), {0: 20}, 0, DAY, PRIOR, lookback_seconds=LOOKBACK)
+    there = [
+        call(chance.randrange(DAY), here_for=chance.uniform(30, 280))._replace(short=place % 8 == 0)
+        for place in range(80)
+    ]
+
+    def model(short: int) -> Model:
+        others = [by_anybody(at * HOUR // 4, holders=20, short=at % 10 < short) for at in range(96)]
+        return learnt(PRIOR, there + others, exposed)
+
+    mostly, hardly = model(6), model(1)
+    assert mostly.stray_rate(40, 0) > 2 * hardly.stray_rate(40, 0)
+    assert hardly.later_stages[2] > mostly.later_stages[2]
+
+
+def test_how_short_visitors_calls_are_is_learnt():
+    chance = random.Random(5)
+    exposed = exposure(visits(1000), {0: 10}, 0, DAY, PRIOR, lookback_seconds=LOOKBACK)
+    theirs = [
+        call(chance.randrange(DAY), here_for=chance.uniform(30, 280))._replace(short=place % 2 == 0)
+        for place in range(200)
+    ]
+    model = learnt(PRIOR, theirs, exposed)
+    assert 0.4 < model.short_visits < 0.5
+    assert model.short_strays == pytest.approx(PRIOR.short_strays, abs=0.05)
+    assert 1 < model.brevity(True) < PRIOR.brevity(True)
 
 
 def test_a_match_is_certain_where_a_click_explains_the_call():

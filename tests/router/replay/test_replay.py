@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -165,6 +166,16 @@ def test_a_caller_who_calls_again_is_known(bench: Bench) -> None:
         call(8000, "c2", number_of="s1"),
     )
     assert (output.calls["c2"]["visit"], output.calls["c2"]["confidence"] > 0.5) == ("s1", True)
+
+
+def test_how_long_a_call_lasted_and_where_visitors_are_is_weighed(bench: Bench) -> None:
+    events = visit(0, "s1", "v1", region="GB-LND"), left(60, "s1"), visit(420, "s2", "v2", region="FR-IDF")
+
+    def confidence(**told: Any) -> float:
+        line = bench.replayed(1, *events, call(470, "c1", number_of="s2") | told).calls["c1"]
+        return next(one["probability"] for one in line["candidates"] if one["visit"] == "s2")
+
+    assert confidence(talk=5) < confidence() == confidence(talk=None) < confidence(talk=180)
 
 
 def test_who_was_meant_never_reaches_the_attribution(bench: Bench) -> None:

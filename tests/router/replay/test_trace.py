@@ -42,6 +42,9 @@ def without(event: dict[str, object], key: str) -> dict[str, object]:
         ([GOOD | {"visitor": "\ud800"}], "line 1: visitor: a text of 1 to 200 printable characters"),
         ([GOOD | {"url": 7}], "line 1: url: a text is expected"),
         ([GOOD, seen(11, "s1", tel_click="yes")], "line 2: tel_click: true or false is expected"),
+        ([GOOD, call(11, "c1", number_of="s1") | {"talk": -1}], "line 2: talk -1: a number of seconds"),
+        ([GOOD, call(11, "c1", number_of="s1") | {"talk": "9"}], "line 2: talk '9': a number of seconds"),
+        ([GOOD, call(11, "c1", number_of="s1") | {"talk": True}], "line 2: talk True: a number of seconds"),
         ([["a"]], "line 1: a JSON object is expected"),
     ],
 )

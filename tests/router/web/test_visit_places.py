@@ -33,6 +33,9 @@ async def test_region_and_city_are_part_of_the_visit(make_web: WebMaker, tmp_pat
         visit = await web.visits.visit(view.visit_id)
         assert visit is not None
         assert (visit["region"], visit["city"], visit["ip"]) == (*place, address)
+        number = given["numbers"][0]["number"]
+        (holding,) = await web.pool.holders(number, None, view.from_at, lookback_seconds=60)
+        assert holding.country == place[0][:2]
 
 
 async def test_a_display_rule_on_the_region_chooses(make_web: WebMaker, tmp_path: Path) -> None:
