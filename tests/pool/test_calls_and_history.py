@@ -20,8 +20,8 @@ from .stock import FREEZE, MINUTE, START, add_numbers, leeds, london, wish
 
 HOLD = FREEZE * SECOND
 OLD_LEASE = """
-INSERT INTO lease VALUES ('l', 'main', 'visit', 'visitor', 'shop', 'default', '', 'base', '{number}', '', NULL,
-                          900, 30, {at}, {at}, NULL, NULL, NULL, {at}, NULL)
+INSERT INTO lease VALUES ('l', 'main', 'visit', 'visitor', 'shop', 'default', '', 'base', '{number}', '',
+                          NULL, 900, 30, {at}, {at}, NULL, NULL, NULL, {at}, NULL)
 """
 REST = MINUTE
 
