@@ -15,9 +15,10 @@ from pool.database import Row, StoreUnavailable
 from pool.ids import new_id
 from pool.leases import Holding
 from pool.numbers import NumberRecord
-from router.attribution.call import UNKNOWN_BELOW, Guess, Question, Seen, Tie, Verdict, attribute
+from router.attribution.call import UNKNOWN_BELOW, Seen, Verdict, attribute
 from router.attribution.call_model import Model
 from router.attribution.caller_region import region_of_caller
+from router.attribution.question import Guess, Question, Tie
 from router.attribution.stay import at_call
 from router.attribution.visit import cleaned
 from router.cdr.attribution import attribution_of

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from router.attribution.call import LEAST_LISTED, MOST_CANDIDATES, Guess, Question, Tie, Verdict, attribute
+from router.attribution.call import LEAST_LISTED, MOST_CANDIDATES, Verdict, attribute
 from router.attribution.call_model import DialDelay, Model, shares
 from router.attribution.countries import Countries
+from router.attribution.question import Guess, Question, Tie
 
 NUMBER = "+442079460123"
 NOW = 1_763_817_000_000
