@@ -198,6 +198,8 @@ def test_a_sites_model_is_the_prior_until_calls_tell_more(leaseline: Leaseline) 
     assert figures["calls learnt from"] == figures["certain matches"] == (0, 0)
     assert figures["calls per visit"] == (0.02, 0.02)
     assert figures["gone, up to 30 min"] == (1.0, 1.0)
+    assert figures["strays, short calls"] == (0.6, 0.6)
+    assert figures["phones of the visitor's country"] == (0.9, 0.9)
     assert "learnt from 0 calls (0 certain matches)" in leaseline("site", "model").output
     refused = leaseline("site", "model", "nowhere")
     assert refused.exit_code == 1
