@@ -47,6 +47,7 @@ url = "sqlite:///store/leaseline.db"
 [fastagi]
 port = {agi_port}
 answer_seconds = {answer_seconds}
+stall_seconds = 10
 [ami]
 port = {ami_port}
 witness = "{witness}"

@@ -55,7 +55,7 @@ class Api:
             found = [call["recording"] for call in self.json("/api/v1/calls")["calls"]]
             return next((recording for recording in found if recording and recording["state"] == state), None)
 
-        return wait_for(f"a recording that is {state}", look, 60)
+        return wait_for(f"a recording that is {state}", look, 240)  # encoders run at the lowest priority
 
 
 class Live:
