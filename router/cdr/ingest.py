@@ -29,7 +29,9 @@ log = structlog.get_logger(__name__)
 
 GATHER_SECONDS: Final = 1.5
 """Calls that end within this time of one another share a transaction. The journal has them meanwhile."""
-MOST_IN_BATCH: Final = 100
+ENOUGH_IN_BATCH: Final = 40
+"""For so many no further ones are waited for: a caller's question would wait for a large batch's work."""
+MOST_IN_BATCH: Final = 50
 MOST_WAITING: Final = 1_000
 """Finished calls that may wait for the store before reading waits too."""
 TICK_SECONDS: Final = 1.0
@@ -95,6 +97,7 @@ class Ingest:
         self._refused: list[CallState] = []
         self._refused_at = 0.0
         self._wake = asyncio.Event()
+        self._enough = asyncio.Event()
         self._room = asyncio.Event()
 
     async def run(self) -> None:
@@ -110,8 +113,7 @@ class Ingest:
         """Takes an event from the second witness (CEL over AMI)."""
         self.counts.witnessed += 1
         self._calls.hear(event, self._now())
-        if self._calls.ready:
-            self._wake.set()
+        self._call_writer()
 
     def switch_live(self, linkedids: Iterable[str], at: int) -> None:
         """Takes the switch's own list of live calls at `at`: calls that it no longer has will be finished."""
@@ -164,8 +166,7 @@ class Ingest:
                 for line in lines:
                     mark = JournalMark(line.file_id, line.path, line.offset, line.event.at)
                     self._calls.hear(line.event, now, mark)
-                if self._calls.ready:
-                    self._wake.set()
+                self._call_writer()
                 last = lines[-1]
                 self._end = JournalMark(last.file_id, last.path, last.end_offset, last.event.at)
                 self.counts.events += len(lines)
@@ -183,8 +184,7 @@ class Ingest:
                 if tick % TELL_TICKS == 0:
                     await self._tell_active()
             self._calls.sweep(self._now(), caught_up=caught_up)
-            if self._calls.ready:
-                self._wake.set()
+            self._call_writer()
 
     async def _tell_active(self) -> None:
         now = self._now()
@@ -200,24 +200,31 @@ class Ingest:
             if isinstance(failed, BaseException):
                 self._writer.hold_failed(failed)
 
+    def _call_writer(self) -> None:
+        if self._calls.ready:
+            self._wake.set()
+        if self._calls.ready >= ENOUGH_IN_BATCH:
+            self._enough.set()
+
     async def _write(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(SAVE_POSITION_SECONDS):
                     await self._wake.wait()
-                if self._calls.ready < MOST_IN_BATCH:
-                    # Further calls that are about to end share the transaction.
-                    await asyncio.sleep(GATHER_SECONDS)
+                # Further calls that are about to end share the transaction.
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(GATHER_SECONDS):
+                        await self._enough.wait()
             self._wake.clear()
+            self._enough.clear()
             states = self._calls.take(MOST_IN_BATCH)
             if self._refused and loop.time() >= self._refused_at:
                 states += self._refused
                 self._refused = []
             if states or self._position(()) not in {self._writer.saved, _NOWHERE}:
                 await self._write_calls(states)
-            if self._calls.ready:
-                self._wake.set()
+            self._call_writer()
 
     async def _write_calls(self, states: Sequence[CallState]) -> None:
         refused = await self._writer.write(states, self._position)

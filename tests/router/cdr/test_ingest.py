@@ -62,6 +62,15 @@ async def test_several_calls_of_one_caller_in_one_batch(bench, monkeypatch):
     assert [record["first_call"] for record in records] == [True, False, False, False, False]
 
 
+async def test_many_calls_are_not_gathered_for_long(bench, monkeypatch):
+    monkeypatch.setattr(ingest_module, "GATHER_SECONDS", 600.0)
+    many = ingest_module.ENOUGH_IN_BATCH
+    for number in range(many):
+        append(bench.journal, answered(seq=10 * number + 10, epoch=EPOCH + 100 * number).in_order())
+    async with bench.running():
+        assert len(await bench.records(many)) == many
+
+
 async def test_a_call_is_attributed_to_who_held_the_number(bench):
     await lease(bench, (EPOCH - 60) * 1000)
     append(bench.journal, answered().in_order())
