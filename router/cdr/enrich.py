@@ -3,6 +3,7 @@
 Enriching never loses a record: whatever fails here but the store itself leaves an attribution that says so.
 """
 
+import asyncio
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -103,6 +104,7 @@ class Enricher:
         self._e164 = e164
         self._site_of = site_of
         self._now = now
+        self._going_on = asyncio.Lock()
 
     async def finished(self, facts: CallFacts) -> FinishedCall:
         """The call's CDR."""
@@ -133,6 +135,7 @@ class Enricher:
         site = facts.site or _last_site(holdings) or (self._site_of(number, record) if number else None)
         rules = self._rules(site)
         earlier = await self._calls_before(site, caller["number"], started_at)
+        await self._turn()
         verdict = attribute(
             Question(
                 number,
@@ -148,6 +151,7 @@ class Enricher:
             rules.unknown_below,
         )
         verdict, visit = await self._named(verdict, called_at)
+        await self._turn()
         return self._made(
             facts,
             number=number,
@@ -160,6 +164,14 @@ class Enricher:
             channel=record.channel if record else None,
             shown=kind == "dynamic" and bool(record and record.site),
         )
+
+    async def _turn(self) -> None:
+        """Returns to one call at a time, so that what else has come in is looked at between two of them.
+
+        Calls that are looked up together would all go on at one moment, and a caller's question behind them.
+        """
+        async with self._going_on:
+            await asyncio.sleep(0)
 
     async def _named(self, verdict: Verdict, at: int) -> tuple[Verdict, Row | None]:
         """The verdict with the visits that held the number at the instant, and the chosen one's row."""

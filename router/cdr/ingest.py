@@ -27,11 +27,11 @@ from router.store.calls import JournalMark, NewDelivery
 
 log = structlog.get_logger(__name__)
 
-GATHER_SECONDS: Final = 1.5
+GATHER_SECONDS: Final = 1.2
 """Calls that end within this time of one another share a transaction. The journal has them meanwhile."""
-ENOUGH_IN_BATCH: Final = 40
+ENOUGH_IN_BATCH: Final = 50
 """For so many no further ones are waited for: a caller's question would wait for a large batch's work."""
-MOST_IN_BATCH: Final = 50
+MOST_IN_BATCH: Final = 100
 MOST_WAITING: Final = 1_000
 """Finished calls that may wait for the store before reading waits too."""
 TICK_SECONDS: Final = 1.0
