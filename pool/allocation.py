@@ -154,7 +154,7 @@ def _waves(requests: Sequence[LeaseRequest]) -> list[list[int]]:
 
 
 def _seen_again(row: LeaseRow, at: Instant) -> LeaseRow:
-    return LeaseRow(*row[:11], *lifecycle.apply(row.hold, Event.SEEN, at), row.country)
+    return row.with_hold(lifecycle.apply(row.hold, Event.SEEN, at))
 
 
 def _has(rows: list[LeaseRow], slot: SlotWish) -> bool:

@@ -148,7 +148,7 @@ def view(rows: Sequence[LeaseRow], at: Instant, *, over: bool = False) -> LeaseV
 def _after(row: LeaseRow, sign: Sign) -> LeaseRow:
     hold = lifecycle.apply(row.hold, sign.event, sign.at)
     shown_at = sign.at if sign.shown and row.shown_at is None else row.shown_at
-    return LeaseRow(*row[:10], shown_at, *hold, row.country)
+    return row._replace(shown_at=shown_at).with_hold(hold)
 
 
 def _after_call(row: LeaseRow, sign: CallSign, open_at: Instant | None) -> LeaseRow:
@@ -159,7 +159,7 @@ def _after_call(row: LeaseRow, sign: CallSign, open_at: Instant | None) -> Lease
             hold = lifecycle.apply(hold, Event.CALL_END, sign.ended_at)
     except IllegalTransition:
         return row
-    return LeaseRow(*row[:11], *hold._replace(call_at=open_at), row.country)
+    return row.with_hold(hold._replace(call_at=open_at))
 
 
 def _holder_at(rows: Iterable[LeaseRow], at: Instant) -> str | None:

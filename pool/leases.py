@@ -170,6 +170,10 @@ class LeaseRow(NamedTuple):
     def hold(self) -> Hold:
         return Hold._make(self[11:20])
 
+    def with_hold(self, hold: Hold) -> LeaseRow:
+        """The row with other instants."""
+        return LeaseRow(*self[:11], *hold, *self[20:])
+
     @property
     def shown(self) -> Shown:
         return Shown(self.slot, Rung(self.rung), self.number, self.extension or None)
