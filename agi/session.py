@@ -1,6 +1,6 @@
 """One FastAGI connection: a request, its answer in one write, the confirmation, the end.
 
-A transport-level Protocol rather than streams: a session costs one task and two timers, nothing else.
+A transport-level Protocol rather than streams: a session costs two timers, and a task where a route waits.
 """
 
 import asyncio

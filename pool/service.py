@@ -180,21 +180,25 @@ class Pool:
         try:
             return self.number_at_once(number)
         except NotAtOnce:
-            return self._kept(number, await self.database.one(self._queries.number_record, number=number))
+            asked = self._monotonic()
+            row = await self.database.one(self._queries.number_record, number=number)
+            return self._kept(number, row, asked)
 
     def number_at_once(self, number: str) -> NumberRecord | None:
         """As `number`, without awaiting anything. Raises NotAtOnce where that cannot be had."""
+        now = self._monotonic()
         known = self._known.get(number)
-        if known is not None and self._monotonic() - known[0] < CACHE_SECONDS:
+        if known is not None and now - known[0] < CACHE_SECONDS:
             return known[1]
-        return self._kept(number, self.database.at_once(self._queries.number_record, number=number))
+        return self._kept(number, self.database.at_once(self._queries.number_record, number=number), now)
 
-    def _kept(self, number: str, row: Row | None) -> NumberRecord | None:
+    def _kept(self, number: str, row: Row | None, asked: float) -> NumberRecord | None:
+        """Remembers what was found by a question of the instant `asked`."""
         record = None
         if row is not None:
             record = NumberRecord(*row)
             record = record._replace(kind=NumberKind(record.kind))
-        self._known[number] = (self._monotonic(), record)
+        self._known[number] = (asked, record)
         self._known.move_to_end(number)
         if len(self._known) > CACHED_NUMBERS:
             self._known.popitem(last=False)
