@@ -1,15 +1,17 @@
 """One FastAGI connection: a request, its answer in one write, the confirmation, the end.
 
-A transport-level Protocol rather than streams: a session costs two timers, and a task where a route waits.
+On the socket itself: the usual session is over within two looks at it, one when Asterisk connects and one
+that many sessions share, and costs neither a transport nor a timer; a task only where a route waits.
 """
 
 import asyncio
 import logging
+import socket
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias, cast
+from typing import Final, TypeAlias
 
 import structlog
 from structlog.typing import FilteringBoundLogger
@@ -26,8 +28,8 @@ Route: TypeAlias = Callable[[AgiRequest], Awaitable[Mapping[str, str]]]
 AtOnce: TypeAlias = Callable[[AgiRequest], Mapping[str, str] | None]
 """Gives the same where it has nothing to wait for, else None: no task has to be made for it."""
 
-_BUFFER_BYTES = 2048
-"""A header block and a bit; a plain Protocol has 256 kB allocated for each read."""
+_READ_BYTES: Final = 4096
+"""Several header blocks."""
 
 _QUIET = frozenset({Outcome.ANSWERED, Outcome.UNCONFIRMED, Outcome.PEER_GONE, Outcome.SHUT_DOWN})
 
@@ -44,46 +46,69 @@ class Terms:
     statistics: Statistics
     log: FilteringBoundLogger
     admit: Callable[["Session", str], Outcome | None]
+    answered: Callable[["Session"], None]
     ended: Callable[["Session"], None]
 
 
-class Session(asyncio.BufferedProtocol):
-    """Serves one connection. Whatever happens, the socket closes: only that frees the dialplan."""
+class Session:
+    """Serves one connection from `begin` on. Whatever happens, it closes: only that frees the dialplan.
 
-    def __init__(self, terms: Terms, loop: asyncio.AbstractEventLoop) -> None:
+    The socket may be a blocking one; it is never waited for.
+    """
+
+    def __init__(
+        self, terms: Terms, loop: asyncio.AbstractEventLoop, connection: socket.socket, peer: str
+    ) -> None:
         self._terms = terms
         self._loop = loop
+        self._socket = connection
         self._codec = FastAgiCodec(terms.limits)
-        self._buffer = bytearray(_BUFFER_BYTES)
-        self._transport: asyncio.Transport | None = None
+        self._watching = False
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         self._request: AgiRequest | None = None
         self._received = 0.0
         self._lines: deque[bytes] = deque()
         self._answered = False
+        self._left_to_server = False
         self._hung_up = False
         self._outcome: Outcome | None = None
-        self.peer = ""
+        self.peer = peer
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-        peername = transport.get_extra_info("peername")
-        self.peer = peername[0] if peername else ""
+    def begin(self) -> None:
         refusal = self._terms.admit(self, self.peer)
         if refusal is not None:
             self._finish(refusal)
-            return
-        self._timer = self._loop.call_later(self._terms.header_seconds, self._finish, Outcome.HEADER_DEADLINE)
+        else:
+            self._read()
 
-    def get_buffer(self, sizehint: int) -> bytearray:
-        return self._buffer
+    def confirm(self) -> None:
+        """Look whether Asterisk took the answer, now or when it says so."""
+        self._left_to_server = False
+        self._read()
 
-    def buffer_updated(self, nbytes: int) -> None:
-        if self._outcome is not None:
-            return
+    def shut_down(self) -> None:
+        """Close now; what was not answered yet is not answered any more."""
+        self._finish(Outcome.UNCONFIRMED if self._answered else Outcome.SHUT_DOWN)
+
+    def _read(self) -> None:
+        while self._outcome is None and not self._left_to_server:
+            try:
+                data = self._socket.recv(_READ_BYTES, socket.MSG_DONTWAIT)
+            except (BlockingIOError, InterruptedError):
+                self._watch()
+                return
+            except OSError:
+                self._gone()
+            else:
+                if data:
+                    self._take(data)
+                else:
+                    self._gone()
+
+    def _take(self, data: bytes) -> None:
         request: Request | None = None
-        for event in self._codec.receive(self._buffer[:nbytes]):
+        for event in self._codec.receive(data):
             match event:
                 case Request():
                     # Answered only once what came with it was looked at: a line too many is a stranger's.
@@ -98,17 +123,19 @@ class Session(asyncio.BufferedProtocol):
         if request is not None and self._outcome is None:
             self._on_request(request)
 
-    def eof_received(self) -> bool:
+    def _gone(self) -> None:
         self._finish(Outcome.UNCONFIRMED if self._answered else Outcome.PEER_GONE)
-        return False
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._finish(Outcome.UNCONFIRMED if self._answered else Outcome.PEER_GONE)
-        self._terms.ended(self)
-
-    def shut_down(self) -> None:
-        """Close now, without an answer."""
-        self._finish(Outcome.SHUT_DOWN)
+    def _watch(self) -> None:
+        """Wait for more, once: what has come is looked at."""
+        if self._watching:
+            return
+        self._watching = True
+        self._loop.add_reader(self._socket.fileno(), self._read)
+        if self._answered:
+            self._rearm(self._terms.confirm_seconds, Outcome.UNCONFIRMED)
+        elif self._timer is None:
+            self._rearm(self._terms.header_seconds, Outcome.HEADER_DEADLINE)
 
     def _on_request(self, event: Request) -> None:
         # Not the loop's clock: uvloop's counts whole milliseconds.
@@ -165,14 +192,35 @@ class Session(asyncio.BufferedProtocol):
         Asterisk executes the line, answers it and then reads the end of the stream at once, so the dialplan
         goes on without waiting for us to see the answer and close.
         """
-        if self._outcome is not None or self._transport is None:
+        if self._outcome is not None:
             return
-        self._transport.write(self._codec.send(self._lines.popleft()))
-        if not self._lines:
-            self._answered = True
-            self._terms.statistics.latency.observe(time.perf_counter() - self._received)
-            self._transport.write_eof()
-        self._rearm(self._terms.confirm_seconds, Outcome.UNCONFIRMED)
+        line = self._codec.send(self._lines.popleft())
+        try:
+            # A line fits into an empty socket buffer many times over, and the one before it was answered.
+            if self._socket.send(line, socket.MSG_DONTWAIT) < len(line):
+                raise BlockingIOError
+            if not self._lines:
+                self._socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            self._finish(Outcome.PEER_GONE)
+            return
+        if self._lines:
+            self._rearm(self._terms.confirm_seconds, Outcome.UNCONFIRMED)
+            return
+        self._answered = True
+        self._terms.statistics.latency.observe(time.perf_counter() - self._received)
+        self._leave_to_server()
+
+    def _leave_to_server(self) -> None:
+        """Asterisk's reply and end are looked at with those of other sessions: waking up for each would cost
+        as much as deciding.
+        """
+        self._disarm()
+        if self._watching:
+            self._watching = False
+            self._loop.remove_reader(self._socket.fileno())
+        self._left_to_server = True
+        self._terms.answered(self)
 
     def _on_reply(self, reply: Reply) -> None:
         # EXEC of an application that is not there: "200 result=-2".
@@ -184,23 +232,24 @@ class Session(asyncio.BufferedProtocol):
             self._finish(Outcome.ANSWERED)
 
     def _rearm(self, seconds: float, outcome: Outcome) -> None:
+        self._disarm()
+        self._timer = self._loop.call_later(seconds, self._finish, outcome)
+
+    def _disarm(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self._loop.call_later(seconds, self._finish, outcome)
+            self._timer = None
 
     def _finish(self, outcome: Outcome, *, reason: str | None = None) -> None:
         """End the session; the first outcome counts. The socket closes before the route is cancelled."""
         if self._outcome is not None:
             return
         self._outcome = outcome
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if self._transport is not None:
-            if self._answered:
-                self._transport.close()
-            else:
-                self._transport.abort()
+        self._disarm()
+        if self._watching:
+            self._loop.remove_reader(self._socket.fileno())
+        self._socket.close()
+        self._terms.ended(self)
         task = self._task
         if task is not None and not task.done() and task is not asyncio.current_task(self._loop):
             task.cancel()

@@ -1,5 +1,8 @@
 import asyncio
 import contextlib
+import os
+import resource
+import socket
 from collections.abc import AsyncIterator, Awaitable, Mapping
 from typing import Any
 
@@ -9,9 +12,10 @@ from structlog.testing import capture_logs
 
 from agi.protocol import Limits
 from agi.request import AgiRequest
-from agi.server import FastAgiServer
+from agi.server import CONFIRM_SECONDS, FastAgiServer
 from agi.session import Route
 from agi.statistics import Outcome
+from tests.ports import free_ports
 from tests.waiting import until
 
 from .asterisk_bytes import header_block
@@ -294,6 +298,93 @@ async def test_an_answer_that_nobody_confirms_is_counted_apart() -> None:
         await reader.readline()
         await until(lambda: outcomes(server) == {"unconfirmed": 1})
         writer.close()
+
+
+async def test_a_confirmation_may_come_after_the_server_looked_for_it() -> None:
+    async with serving() as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(header_block())
+        assert await reader.read()
+        clock = asyncio.get_running_loop().time
+        looked = clock() + 2 * CONFIRM_SECONDS
+        await until(lambda: clock() > looked)
+        assert (server.connections, outcomes(server)) == (1, {})
+        writer.write(b"200 result=0\n")
+        await until(lambda: server.connections == 0)
+        writer.close()
+    assert outcomes(server) == {"answered": 1}
+
+
+async def test_answers_waiting_to_be_confirmed_do_not_use_the_connections_up() -> None:
+    async with serving(max_connections=100) as server:
+        for _ in range(300):
+            assert (await ask(server.port)).pairs["LL_OK"] == "1"
+        await until(lambda: server.connections == 0)
+    assert outcomes(server) == {"answered": 300}
+
+
+async def test_a_drain_does_not_wait_for_the_next_look_at_confirmations() -> None:
+    async with serving() as server:
+        seen = [await ask(server.port) for _ in range(3)]
+        assert server.connections == 3
+        await server.drain(20)
+    assert all(each.pairs["LL_OK"] == "1" for each in seen)
+    assert outcomes(server) == {"answered": 3}
+
+
+async def test_what_is_answered_but_not_confirmed_at_the_end_is_not_called_shut_down() -> None:
+    async with serving() as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(header_block())
+        assert await reader.read()
+        await server.close()
+        writer.close()
+    assert outcomes(server) == {"unconfirmed": 1}
+
+
+async def test_without_descriptors_it_tries_again_and_then_answers() -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with capture_logs() as logs:
+        async with serving() as server:
+            caller = socket.socket()
+            # No descriptor below this one is free, and above it none is allowed.
+            spare = []
+            while (descriptor := os.dup(caller.fileno())) < caller.fileno():
+                spare.append(descriptor)
+            os.close(descriptor)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (caller.fileno() + 1, before[1]))
+            try:
+                caller.connect(("127.0.0.1", server.port))
+                await until(lambda: any(e["event"] == "fastagi cannot accept" for e in logs))
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, before)
+                for descriptor in spare:
+                    os.close(descriptor)
+            reader, writer = await asyncio.open_connection(sock=caller)
+            writer.write(header_block())
+            assert (await reader.read()).endswith(b'LL_OK=1"\n')
+            writer.close()
+
+
+async def test_a_port_that_is_taken_is_told_and_nothing_stays_open() -> None:
+    async with serving() as server:
+        other = FastAgiServer({"/route": answer})
+        with pytest.raises(OSError, match="in use"):
+            await other.start(port=server.port)
+        assert other.port == 0
+
+
+async def test_every_address_of_a_name_is_listened_on() -> None:
+    server = FastAgiServer({"/route": answer})
+    await server.start("localhost", free_ports(1)[0])
+    try:
+        for host in {str(address[0]) for *_, address in socket.getaddrinfo("localhost", None)}:
+            reader, writer = await asyncio.open_connection(host, server.port)
+            writer.write(header_block())
+            assert (await reader.read()).endswith(b'LL_OK=1"\n')
+            writer.close()
+    finally:
+        await server.close()
 
 
 @pytest.mark.parametrize(
