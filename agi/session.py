@@ -30,6 +30,8 @@ AtOnce: TypeAlias = Callable[[AgiRequest], Mapping[str, str] | None]
 
 _READ_BYTES: Final = 4096
 """Several header blocks."""
+_MOST_READS: Final = 16
+"""In one go: a peer that never stops must not keep the loop from the others."""
 
 _QUIET = frozenset({Outcome.ANSWERED, Outcome.UNCONFIRMED, Outcome.PEER_GONE, Outcome.SHUT_DOWN})
 
@@ -76,6 +78,7 @@ class Session:
         self.peer = peer
 
     def begin(self) -> None:
+        """Serve what has come already, unless the peer is refused."""
         refusal = self._terms.admit(self, self.peer)
         if refusal is not None:
             self._finish(refusal)
@@ -92,19 +95,30 @@ class Session:
         self._finish(Outcome.UNCONFIRMED if self._answered else Outcome.SHUT_DOWN)
 
     def _read(self) -> None:
-        while self._outcome is None and not self._left_to_server:
-            try:
-                data = self._socket.recv(_READ_BYTES, socket.MSG_DONTWAIT)
-            except (BlockingIOError, InterruptedError):
-                self._watch()
-                return
-            except OSError:
-                self._gone()
-            else:
+        """Take what has come, or some of what never ends. Whatever goes wrong with it, the socket closes."""
+        try:
+            for _ in range(_MOST_READS):
+                data = self._next_data()
+                if data is None:
+                    break
                 if data:
                     self._take(data)
                 else:
                     self._gone()
+                if self._outcome is not None or self._left_to_server:
+                    return
+            self._watch()
+        except Exception:
+            self._failed()
+
+    def _next_data(self) -> bytes | None:
+        """None while nothing has come, empty at the stream's end."""
+        try:
+            return self._socket.recv(_READ_BYTES, socket.MSG_DONTWAIT)
+        except (BlockingIOError, InterruptedError):
+            return None
+        except OSError:
+            return b""
 
     def _take(self, data: bytes) -> None:
         request: Request | None = None
@@ -147,13 +161,9 @@ class Session:
             return
         route, at_once = known
         if at_once is not None:
-            try:
-                variables = at_once(request)
-            except Exception:
-                self._failed(request)
-                return
+            variables = at_once(request)
             if variables is not None:
-                self._answer(variables, request)
+                self._answer(variables)
                 return
         self._rearm(self._terms.answer_seconds, Outcome.ANSWER_DEADLINE)
         self._task = self._loop.create_task(self._wait_for(route, request))
@@ -161,29 +171,26 @@ class Session:
     async def _wait_for(self, route: Route, request: AgiRequest) -> None:
         structlog.contextvars.bind_contextvars(linkedid=request.linkedid)
         try:
-            variables = await route(request)
+            self._answer(await route(request))
         except asyncio.CancelledError:
             self._finish(Outcome.SHUT_DOWN)
             raise
         except Exception:
-            self._failed(request)
-        else:
-            self._answer(variables, request)
+            self._failed()
 
-    def _answer(self, variables: Mapping[str, str], request: AgiRequest) -> None:
+    def _answer(self, variables: Mapping[str, str]) -> None:
         decided_ms = (time.perf_counter() - self._received) * 1000
         try:
             self._lines.extend(_answer_lines(variables, decided_ms))
         except UnsafeValue as error:
             self._finish(Outcome.UNSAFE_ANSWER, reason=str(error))
-        except Exception:
-            self._failed(request)
         else:
             self._write_next()
 
-    def _failed(self, request: AgiRequest) -> None:
+    def _failed(self) -> None:
         """Called where an exception is handled."""
-        self._terms.log.exception("route failed", path=request.path, linkedid=request.linkedid)
+        path, linkedid = self._asked_for()
+        self._terms.log.exception("route failed", path=path, linkedid=linkedid)
         self._finish(Outcome.ROUTE_FAILED)
 
     def _write_next(self) -> None:
@@ -197,11 +204,12 @@ class Session:
         line = self._codec.send(self._lines.popleft())
         try:
             # A line fits into an empty socket buffer many times over, and the one before it was answered.
-            if self._socket.send(line, socket.MSG_DONTWAIT) < len(line):
-                raise BlockingIOError
-            if not self._lines:
+            sent = self._socket.send(line, socket.MSG_DONTWAIT)
+            if sent == len(line) and not self._lines:
                 self._socket.shutdown(socket.SHUT_WR)
         except OSError:
+            sent = 0
+        if sent < len(line):
             self._finish(Outcome.PEER_GONE)
             return
         if self._lines:
@@ -258,6 +266,11 @@ class Session:
         statistics.hangups += self._hung_up
         self._tell(outcome, reason)
 
+    def _asked_for(self) -> tuple[str | None, str | None]:
+        """Path and linkedid, once they are known."""
+        request = self._request
+        return (request.path, request.linkedid) if request else (None, None)
+
     def _tell(self, outcome: Outcome, reason: str | None) -> None:
         log = self._terms.log
         tell = log.info if outcome in _QUIET else log.warning
@@ -266,14 +279,14 @@ class Session:
             if not log.is_enabled_for(logging.DEBUG):
                 return
             tell = log.debug
-        request = self._request
+        path, linkedid = self._asked_for()
         tell(
             "fastagi",
             outcome=str(outcome),
             peer=self.peer,
-            path=request.path if request else None,
-            linkedid=request.linkedid if request else None,
-            total_ms=round((time.perf_counter() - self._received) * 1000, 3) if request else None,
+            path=path,
+            linkedid=linkedid,
+            total_ms=round((time.perf_counter() - self._received) * 1000, 3) if self._request else None,
             hung_up=self._hung_up,
             **({"reason": reason} if reason else {}),
         )

@@ -10,11 +10,12 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
+import agi.server as server_module
 from agi.protocol import Limits
 from agi.request import AgiRequest
 from agi.server import CONFIRM_SECONDS, FastAgiServer
-from agi.session import Route
-from agi.statistics import Outcome
+from agi.session import Route, Session, Terms
+from agi.statistics import Outcome, Statistics
 from tests.ports import free_ports
 from tests.waiting import until
 
@@ -315,15 +316,21 @@ async def test_a_confirmation_may_come_after_the_server_looked_for_it() -> None:
     assert outcomes(server) == {"answered": 1}
 
 
-async def test_answers_waiting_to_be_confirmed_do_not_use_the_connections_up() -> None:
+async def test_answers_waiting_to_be_confirmed_do_not_use_the_connections_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(server_module, "CONFIRM_SECONDS", 600.0)
     async with serving(max_connections=100) as server:
         for _ in range(300):
             assert (await ask(server.port)).pairs["LL_OK"] == "1"
-        await until(lambda: server.connections == 0)
+        await server.drain(20)
     assert outcomes(server) == {"answered": 300}
 
 
-async def test_a_drain_does_not_wait_for_the_next_look_at_confirmations() -> None:
+async def test_a_drain_does_not_wait_for_the_next_look_at_confirmations(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(server_module, "CONFIRM_SECONDS", 600.0)
     async with serving() as server:
         seen = [await ask(server.port) for _ in range(3)]
         assert server.connections == 3
@@ -340,6 +347,57 @@ async def test_what_is_answered_but_not_confirmed_at_the_end_is_not_called_shut_
         await server.close()
         writer.close()
     assert outcomes(server) == {"unconfirmed": 1}
+
+
+class Endless(socket.socket):
+    """A peer that asks and then says HANGUP faster than it can be read."""
+
+    def __init__(self, connected: socket.socket) -> None:
+        super().__init__(connected.family, connected.type, fileno=connected.detach())
+        self.reads = 0
+
+    def recv(self, size: int, flags: int = 0) -> bytes:
+        self.reads += 1
+        if self.reads > 10_000:
+            return b""
+        return header_block() if self.reads == 1 else b"HANGUP\n" * 500
+
+
+async def test_a_peer_that_never_stops_does_not_keep_the_loop() -> None:
+    statistics = Statistics()
+    terms = Terms(
+        routes={"/route": (never, None)},
+        limits=Limits(),
+        header_seconds=20.0,
+        answer_seconds=20.0,
+        confirm_seconds=20.0,
+        statistics=statistics,
+        log=structlog.get_logger().bind(),
+        admit=lambda session, peer: None,
+        answered=lambda session: None,
+        ended=lambda session: None,
+    )
+    ours, peer = socket.socketpair()
+    endless = Endless(ours)
+    session = Session(terms, asyncio.get_running_loop(), endless, "127.0.0.1")
+    session.begin()
+    assert endless.reads < 100
+    assert not any(statistics.outcomes.values())
+    session.shut_down()
+    peer.close()
+    assert statistics.outcomes[Outcome.SHUT_DOWN] == 1
+
+
+async def test_a_mistake_of_our_own_closes_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    def mistaken(*_: object) -> AgiRequest:
+        raise RuntimeError("a mistake")
+
+    async with serving() as server:
+        monkeypatch.setattr(AgiRequest, "of", mistaken)
+        seen = await ask(server.port)
+        await until(lambda: server.connections == 0)
+    assert seen == Seen([], ended=True)
+    assert outcomes(server) == {"route_failed": 1}
 
 
 async def test_without_descriptors_it_tries_again_and_then_answers() -> None:
