@@ -16,7 +16,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -97,16 +97,21 @@ def run_server(kind: str) -> None:
         asyncio.run(serve(kind))
 
 
+def answered(connection: socket.socket, lines: Sequence[bytes]) -> None:
+    """Send the header line by line and read the answer. Raises RuntimeError if that is not whole."""
+    for line in lines:
+        connection.send(line)
+    answer = b""
+    while not answer.endswith(b"\n") and (data := connection.recv(4096)):
+        answer += data
+    if not answer.endswith(b'LL_OK=1"\n'):
+        raise RuntimeError(f"wrong answer {answer!r}")
+
+
 def ask(port: int) -> float:
     started = time.perf_counter()
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
-        for line in LINES:
-            connection.send(line)
-        answer = b""
-        while not answer.endswith(b"\n"):
-            answer += connection.recv(4096)
-        if not answer.endswith(b'LL_OK=1"\n'):
-            raise RuntimeError(f"wrong answer {answer!r}")
+        answered(connection, LINES)
         connection.send(b"200 result=0\n")
         while connection.recv(4096):
             pass

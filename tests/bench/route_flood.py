@@ -21,12 +21,14 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NamedTuple
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "asterisk-sandbox"))
+
+from fastagi import answered
 from leases_http import ORIGIN, generator
+from ports import free_tcp_port
 
 HOST = "127.0.0.1"
 RATE = 30.0
@@ -90,7 +92,7 @@ class Server:
         self.variant = variant
         folder.mkdir()
         (folder / "recordings").mkdir()
-        self.agi_port, self.public_port, *admin = _free_ports(2 + len(variant.roles))
+        self.agi_port, self.public_port, *admin = (free_tcp_port() for _ in range(2 + len(variant.roles)))
         listed = "".join(f"+4420{70_000_000 + number}\n" for number in range(numbers))
         (folder / "numbers.csv").write_text("number\n" + listed, encoding="ascii")
         (folder / "journal.csv").touch()
@@ -116,12 +118,6 @@ class Server:
             _wait_until_ready(admin[number], folder / f"{role}.log")
 
 
-def _free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as probes:
-        found = [probes.enter_context(socket.create_server((HOST, 0))) for _ in range(count)]
-        return [int(probe.getsockname()[1]) for probe in found]
-
-
 def _wait_until_ready(port: int, log: Path, seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
     while True:
@@ -144,14 +140,7 @@ def ask(port: int, number: int) -> float:
     ]  # fmt: skip
     began = time.perf_counter()
     with socket.create_connection((HOST, port), timeout=10) as connection:
-        for line in lines:
-            connection.send(line.encode() + b"\n")
-        answer = b""
-        while not answer.endswith(b"\n"):
-            data = connection.recv(4096)
-            if not data:
-                raise OSError("a route was not answered")
-            answer += data
+        answered(connection, [line.encode() + b"\n" for line in lines])
         took = time.perf_counter() - began
         connection.send(b"200 result=0\nHANGUP\n")
     return took * 1000
@@ -168,16 +157,6 @@ def asked(port: int, seconds: float) -> Figures:
     return Figures(statistics.median(took), took[int(len(took) * 0.99)])
 
 
-@contextlib.contextmanager
-def flooded(pipe: Connection, port: int, clients: int, seconds: float) -> Iterator[list[float]]:
-    """A flood that begins before what is within, and lasts longer; gives its answers a second at the end."""
-    rates: list[float] = []
-    pipe.send((port, clients, seconds + 1.5))
-    time.sleep(0.75)
-    yield rates
-    rates.append(pipe.recv().per_second)
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--rounds", type=int, default=4)
@@ -187,7 +166,7 @@ def main() -> int:
     options = parser.parse_args()
     spawn = multiprocessing.get_context("spawn")
     pipe, theirs = spawn.Pipe()
-    loading = spawn.Process(target=generator, args=(theirs,))
+    loading = spawn.Process(target=generator, args=(theirs,), daemon=True)
     loading.start()
     idle: dict[str, list[Figures]] = {variant.what: [] for variant in VARIANTS}
     flood: dict[str, list[Figures]] = {variant.what: [] for variant in VARIANTS}
@@ -202,9 +181,11 @@ def main() -> int:
             for server in servers:
                 what = server.variant.what
                 idle[what].append(asked(server.agi_port, options.seconds))
-                with flooded(pipe, server.public_port, options.clients, options.seconds) as seen:
-                    flood[what].append(asked(server.agi_port, options.seconds))
-                rates[what] += seen
+                # The flood begins before the questions, and lasts longer.
+                pipe.send((server.public_port, options.clients, options.seconds + 1.5))
+                time.sleep(0.75)
+                flood[what].append(asked(server.agi_port, options.seconds))
+                rates[what].append(pipe.recv().per_second)
         pipe.send(None)
         loading.join(10)
     print("| | idle p50 / p99 ms | flooded p50 / p99 ms | p99 to idle | lease requests answered/s |")
